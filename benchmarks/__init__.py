@@ -1,0 +1,1 @@
+"""Repeatable benchmarks, run by make bench."""

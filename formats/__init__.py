@@ -1,0 +1,1 @@
+"""Files without torch: arrays, checkpoints, pictures."""

@@ -1,0 +1,1 @@
+"""One GPU worker: a Celery consumer and its engine."""
