@@ -1,0 +1,90 @@
+"""The errors that a caller of Darkroom can meet.
+
+* JobError
+  + ValidationError            the request says something that cannot be
+  + JobNotFoundError           no such job
+  + ArtifactNotFoundError      no such artifact, or no such image in it
+  + CheckpointNotFoundError    no such checkpoint
+  + PreviewNotFoundError       nothing to preview now
+  + JobEndedError              the job has ended, so that it cannot be canceled
+  + IdempotencyConflictError   the key was used for another request
+  + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
+  + UploadTooLargeError        the upload is over the limit
+  + ArtifactStoreError         the artifact store does not answer, or holds something else
+
+Every class has a stable `code`; the API has one HTTP status for each.
+"""
+
+from typing import Any
+
+
+class JobError(Exception):
+    """Root of the errors that a caller can meet; `details` are facts beside the message."""
+
+    code = "job_error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        """Keep the message for people and the details for programs."""
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class ValidationError(JobError):
+    """The request says something that cannot be."""
+
+    code = "validation_error"
+
+
+class JobNotFoundError(JobError):
+    """No such job."""
+
+    code = "job_not_found"
+
+
+class ArtifactNotFoundError(JobError):
+    """No such artifact, or no such image in it."""
+
+    code = "artifact_not_found"
+
+
+class CheckpointNotFoundError(JobError):
+    """No such checkpoint."""
+
+    code = "checkpoint_not_found"
+
+
+class PreviewNotFoundError(JobError):
+    """Nothing to preview now."""
+
+    code = "preview_not_found"
+
+
+class JobEndedError(JobError):
+    """The job has ended, so that it cannot be canceled."""
+
+    code = "job_ended"
+
+
+class IdempotencyConflictError(JobError):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_conflict"
+
+
+class CheckpointRejectedError(JobError):
+    """The upload is no checkpoint that Darkroom can run."""
+
+    code = "checkpoint_rejected"
+
+
+class UploadTooLargeError(JobError):
+    """The upload is over the limit."""
+
+    code = "upload_too_large"
+
+
+class ArtifactStoreError(JobError):
+    """The artifact store does not answer, or holds something else."""
+
+    code = "artifact_store_error"

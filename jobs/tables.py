@@ -1,0 +1,156 @@
+"""The tables: what is kept of jobs, their shards, artifacts, checkpoints and workers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite keeps it without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back the zone."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads this attribute)
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[int]: JSON,
+    }
+
+
+class Job(Base):
+    """What a person submits and watches."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("submitter", "idempotency_key"),
+        Index(None, "created_at", "id"),
+        Index(None, "status"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str | None] = mapped_column(String(200))
+    submitter: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    status_seq: Mapped[int]
+    params: Mapped[dict[str, Any]]
+    done: Mapped[int]
+    total: Mapped[int]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Shard(Base):
+    """A part of a job that one worker runs.
+
+    `attempt` counts deliveries. `sent_to` is the worker that the message of this attempt went to,
+    until a report comes; `holder` is the worker whose reports count, also after a take-back (then
+    the status is queued again, and the holder goes on if it is heard before the next send).
+    """
+
+    __tablename__ = "shards"
+    __table_args__ = (
+        UniqueConstraint("job_id", "index"),
+        Index(None, "status", "sent_to"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    index: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(32))
+    first_image: Mapped[int]
+    image_count: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int]
+    sent_to: Mapped[str | None] = mapped_column(String(128))
+    holder: Mapped[str | None] = mapped_column(String(128))
+    seq: Mapped[int]
+    done: Mapped[int]
+    total: Mapped[int]
+    saved_step: Mapped[int]
+    losses: Mapped[int]
+    loss_step: Mapped[int]
+    preview_version: Mapped[int]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Artifact(Base):
+    """A file that a job made."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (UniqueConstraint("shard_id", "name"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    shard_id: Mapped[str] = mapped_column(ForeignKey("shards.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(200))
+    path: Mapped[str] = mapped_column(String(500))
+    shape: Mapped[list[int]]
+    media_type: Mapped[str] = mapped_column(String(100))
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Checkpoint(Base):
+    """A model's weights, kept as safetensors in the artifact store, and their description."""
+
+    __tablename__ = "checkpoints"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    architecture: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    path: Mapped[str] = mapped_column(String(500))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    description: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """A worker that has been heard; its clock is never used."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    host: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String(64))
+    slots: Mapped[int]
+    capabilities: Mapped[dict[str, Any]]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]

@@ -1,0 +1,38 @@
+"""Alembic's entry point: migrate the database that the settings name."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from jobs.database import Database
+from jobs.settings import DatabaseSettings
+from jobs.tables import Base, UtcDateTime
+
+
+def render_item(kind: str, item: Any, _autogenerate_context: Any) -> str | Literal[False]:
+    """Write our own type as what the database knows, so that a migration outlives the code."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def run_migrations() -> None:
+    """Run on the connection of the caller, or on one made from the settings' URL."""
+    url = context.config.attributes.get("database_url") or DatabaseSettings().database_url
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                render_item=render_item,
+                render_as_batch=True,  # SQLite changes a column by making the table anew
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+            connection.commit()
+    finally:
+        database.close()
+
+
+run_migrations()
