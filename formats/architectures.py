@@ -1,0 +1,159 @@
+"""The tensors of each known architecture: names and shapes as functions of its width."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
+
+Shape = tuple[int, ...]
+
+TIME_EMBEDDING_WIDTH = 64  # channels; the same at every width of the network
+MAX_WIDTH = 256
+COURSE_WIDTH = 64
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One architecture and how to read its width off its tensors.
+
+    Attributes:
+        name: the word that descriptions and the contract use.
+        shapes: gives every tensor's name and shape for a width.
+        width_axes: tensors, each with the axis whose size is the width.
+    """
+
+    name: str
+    shapes: Callable[[int], dict[str, Shape]]
+    width_axes: Mapping[str, int]
+
+
+def unet_shapes(width: int) -> dict[str, Shape]:
+    """Give the tensors of the course's U-Net, the noise predictor.
+
+    Args:
+        width: channels of the first level, 64 in the course.
+
+    Returns:
+        Name to shape, in the network's own order; 7,966,081 values in all at width 64.
+    """
+    double_convs = {
+        "dconv_down1": (1 + TIME_EMBEDDING_WIDTH, width),
+        "dconv_down2": (width, 2 * width),
+        "dconv_down3": (2 * width, 4 * width),
+        "dconv_down4": (4 * width, 8 * width),
+        "dconv_up3": (8 * width + TIME_EMBEDDING_WIDTH + 4 * width, 4 * width),
+        "dconv_up2": (4 * width + 2 * width, 2 * width),
+        "dconv_up1": (2 * width + width, width),
+    }
+    shapes: dict[str, Shape] = {}
+    for name, (channels_in, channels_out) in double_convs.items():
+        shapes[f"{name}.0.weight"] = (channels_out, channels_in, 3, 3)
+        shapes[f"{name}.0.bias"] = (channels_out,)
+        shapes[f"{name}.2.weight"] = (channels_out, channels_out, 3, 3)
+        shapes[f"{name}.2.bias"] = (channels_out,)
+    shapes["conv_last.weight"] = (1, width, 1, 1)
+    shapes["conv_last.bias"] = (1,)
+    return shapes
+
+
+UNET = Architecture(
+    name="unet",
+    shapes=unet_shapes,
+    width_axes={"dconv_down1.0.bias": 0, "dconv_down1.2.weight": 1, "conv_last.weight": 1},
+)
+ARCHITECTURES: Mapping[str, Architecture] = {UNET.name: UNET}
+
+
+def tensor_shapes(architecture: str, width: int) -> dict[str, Shape]:
+    """Give every tensor's name and shape of a known architecture.
+
+    Raises:
+        UnknownArchitectureError: no architecture has this name.
+        WrongShapeError: the width is not within 1 and MAX_WIDTH.
+    """
+    if architecture not in ARCHITECTURES:
+        raise UnknownArchitectureError(
+            f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}"
+        )
+    if not 1 <= width <= MAX_WIDTH:
+        raise WrongShapeError(f"width must be within 1 and {MAX_WIDTH}, not {width}")
+    return ARCHITECTURES[architecture].shapes(width)
+
+
+def identify(shapes: Mapping[str, Shape]) -> tuple[str, int]:
+    """Tell which architecture a checkpoint's tensors are, and its width.
+
+    Args:
+        shapes: name to shape of every tensor in the checkpoint.
+
+    Returns:
+        The architecture's name and its width.
+
+    Raises:
+        UnknownArchitectureError: the names belong to no known architecture.
+        WrongTensorsError: most names are right, but some are missing or unknown.
+        WrongShapeError: the names are right, but some shapes are not.
+    """
+    names = set(shapes)
+    architecture = max(
+        ARCHITECTURES.values(), key=lambda known: len(names & set(known.shapes(COURSE_WIDTH)))
+    )
+    expected = set(architecture.shapes(COURSE_WIDTH))
+    if len(names & expected) * 2 < len(expected):
+        raise UnknownArchitectureError(
+            f"the tensors ({_some(sorted(names))}) belong to no known architecture; known are: "
+            + ", ".join(ARCHITECTURES)
+        )
+    _check_names(architecture.name, names, expected)
+    return architecture.name, _read_width(architecture, shapes)
+
+
+def _check_names(architecture: str, names: set[str], expected: set[str]) -> None:
+    complaints = []
+    if missing := sorted(expected - names):
+        complaints.append(f"lacks {_some(missing)}")
+    if extra := sorted(names - expected):
+        complaints.append(f"has the unknown {_some(extra)}")
+    if complaints:
+        raise WrongTensorsError(
+            f"this {architecture} checkpoint {' and '.join(complaints)}; "
+            f"it must hold exactly the {len(expected)} tensors of the architecture"
+        )
+
+
+def _read_width(architecture: Architecture, shapes: Mapping[str, Shape]) -> int:
+    """Choose the width that most tensors agree with, so that a message names the odd ones."""
+    widths = {
+        shapes[name][axis]
+        for name, axis in architecture.width_axes.items()
+        if axis < len(shapes[name]) and 1 <= shapes[name][axis] <= MAX_WIDTH
+    }
+    if not widths:
+        name, axis = next(iter(architecture.width_axes.items()))
+        raise WrongShapeError(
+            f"{name} has the shape {shapes[name]}, whose axis {axis} must be a width "
+            f"within 1 and {MAX_WIDTH}"
+        )
+    width = min(widths, key=lambda width: len(_wrong_shapes(architecture, shapes, width)))
+    wrong = _wrong_shapes(architecture, shapes, width)
+    if wrong:
+        raise WrongShapeError(
+            f"not the shapes of a {architecture.name} of width {width}: {_some(wrong)}"
+        )
+    return width
+
+
+def _wrong_shapes(architecture: Architecture, shapes: Mapping[str, Shape], width: int) -> list[str]:
+    return [
+        f"{name} is {shapes[name]} and must be {shape}"
+        for name, shape in architecture.shapes(width).items()
+        if shapes[name] != shape
+    ]
+
+
+def _some(items: Iterable[str]) -> str:
+    everything = list(items)
+    shown = ", ".join(item[:100] for item in everything[:_NAMES_SHOWN])
+    rest = len(everything) - _NAMES_SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown or "none"
