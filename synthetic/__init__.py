@@ -1,1 +1,6 @@
-"""Rendered faces with a known age."""
+"""Rendered faces with a known age: gray 48×48 pictures of nobody, free of any licence or person."""
+
+from synthetic.canvas import FACE_SIZE
+from synthetic.faces import synthetic_faces
+
+__all__ = ["FACE_SIZE", "synthetic_faces"]
