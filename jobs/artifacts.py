@@ -1,0 +1,133 @@
+"""The artifact store: files below one fsspec URL, each published whole.
+
+Everything that an attempt writes lies under `jobs/{job}/{shard}/{attempt}-{worker}/`, its manifest
+last; nobody else writes there.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import cast
+
+import fsspec
+
+from jobs.errors import ArtifactStoreError
+from jobs.messages import Manifest
+
+MANIFEST = "manifest.json"
+
+
+def attempt_folder(job_id: str, shard_id: str, attempt: int, worker: str) -> str:
+    """The folder that only this attempt of this worker writes to."""
+    return f"{shard_folder(job_id, shard_id)}/{attempt}-{worker}"
+
+
+def shard_folder(job_id: str, shard_id: str) -> str:
+    """The folder of all attempts of a shard."""
+    return f"jobs/{job_id}/{shard_id}"
+
+
+def checkpoint_path(sha256: str) -> str:
+    """Where a checkpoint of this hash lies."""
+    return f"checkpoints/{sha256}.safetensors"
+
+
+class ArtifactStore:
+    """Files by their path below `url` (a folder, `s3://bucket/prefix`, or what fsspec knows)."""
+
+    def __init__(self, url: str) -> None:
+        """Look up the file system; nothing is written yet."""
+        self.url = url
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._is_local = "file" in (self._fs.protocol if self._fs.protocol else ())
+
+    def _full(self, path: str) -> str:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ArtifactStoreError(f"path {path!r} leaves the artifact store", path=path)
+        return f"{self._root}/{path}"
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Publish `data` whole: temporary name and rename in a folder, one PUT elsewhere.
+
+        Raises:
+            ArtifactStoreError: the store does not take it (no space, out of reach).
+        """
+        full = self._full(path)
+        try:
+            if not self._is_local:
+                self._fs.pipe_file(full, data)
+                return
+            Path(full).parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(f"{full}.{secrets.token_hex(4)}.partial")
+            try:
+                temporary.write_bytes(data)
+                os.replace(temporary, full)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            ArtifactStoreError: there is none, or the store does not answer.
+        """
+        try:
+            return cast(bytes, self._fs.cat_file(self._full(path)))
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        try:
+            return bool(self._fs.exists(self._full(path)))
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot look up {path}: {error}", path=path) from error
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files and folders directly in `folder`, sorted; none if it is absent.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        try:
+            found = self._fs.ls(self._full(folder), detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot list {folder}: {error}", path=folder) from error
+        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def delete(self, path: str) -> None:
+        """Delete a file, or a folder and all in it; absent is deleted.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        try:
+            self._fs.rm(self._full(path), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot delete {path}: {error}", path=path) from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Publish the last file of an attempt's folder."""
+        folder = attempt_folder(
+            manifest.job_id, manifest.shard_id, manifest.attempt, manifest.worker
+        )
+        self.write_bytes(f"{folder}/{MANIFEST}", manifest.model_dump_json().encode())
+
+    def read_manifest(
+        self, job_id: str, shard_id: str, attempt: int, worker: str
+    ) -> Manifest | None:
+        """The manifest of an attempt, or None if it never finished."""
+        path = f"{attempt_folder(job_id, shard_id, attempt, worker)}/{MANIFEST}"
+        if not self.exists(path):
+            return None
+        return Manifest.model_validate_json(self.read_bytes(path))

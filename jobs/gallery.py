@@ -1,0 +1,125 @@
+"""What jobs made: artifacts, single images, previews."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from formats.pictures import encode_png
+from jobs import store
+from jobs.artifacts import ArtifactStore
+from jobs.contract import ArtifactRole, ArtifactView, JobStatus
+from jobs.database import Database
+from jobs.errors import ArtifactNotFoundError, JobNotFoundError, PreviewNotFoundError
+from jobs.streams import WebStreams
+from jobs.tables import Artifact, Job, Shard
+from jobs.views import artifact_view, shard_view
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A PNG sheet of what a shard's images look like now, and its version."""
+
+    png: bytes
+    version: str
+
+
+class Gallery:
+    """Reads what jobs made; a part of the job service."""
+
+    _database: Database
+    _artifacts: ArtifactStore
+    _streams: WebStreams
+
+    def list_artifacts(self, job_id: str) -> list[ArtifactView]:
+        """What a job made: the whole's artifacts first, then the shards' pieces.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        with self._database.read() as session:
+            require_job(session, job_id)
+            rows = store.artifacts_of(session, job_id)
+            return [artifact_view(artifact, shard) for artifact, shard in rows]
+
+    def get_artifact(self, artifact_id: str) -> ArtifactView:
+        """The artifact of this id.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        with self._database.read() as session:
+            return artifact_view(*_require_artifact(session, artifact_id))
+
+    def read_artifact(self, artifact_id: str) -> bytes:
+        """The bytes of an artifact.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer.
+        """
+        with self._database.read() as session:
+            path = _require_artifact(session, artifact_id)[0].path
+        return self._artifacts.read_bytes(path)
+
+    def image_png(self, artifact_id: str, index: int) -> bytes:
+        """One image of an `images` artifact as a PNG that says where it comes from.
+
+        Raises:
+            ArtifactNotFoundError: no such artifact, or no such image in it.
+            ArtifactStoreError: the store does not answer.
+        """
+        with self._database.read() as session:
+            artifact, shard = _require_artifact(session, artifact_id)
+            job = require_job(session, artifact.job_id)
+            first = 0 if shard.kind == "assemble" else shard.first_image
+            parameters = {"job": job.id, "kind": job.kind, "params": job.params}
+        if artifact.role != ArtifactRole.IMAGES or not 0 <= index < artifact.shape[0]:
+            held = artifact.shape[0] if artifact.role == ArtifactRole.IMAGES else 0
+            raise ArtifactNotFoundError(
+                f"artifact {artifact_id} has no image {index}: it holds {held}",
+                artifact_id=artifact_id,
+                index=index,
+            )
+        images = np.load(io.BytesIO(self._artifacts.read_bytes(artifact.path)), allow_pickle=False)
+        return encode_png(images[index], parameters | {"image": first + index})
+
+    def preview(self, job_id: str, shard: int | None = None) -> Preview:
+        """The newest preview of a shard, or of the first running shard that has one.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            PreviewNotFoundError: nothing to preview now.
+        """
+        with self._database.read() as session:
+            require_job(session, job_id)
+            views = [shard_view(row) for row in store.shards_of(session, job_id)]
+        for view in views:
+            if shard not in (None, view.index) or view.status is not JobStatus.RUNNING:
+                continue
+            found = self._streams.preview(view.id)
+            if found:
+                return Preview(png=found[1], version=f"{view.index}-{view.attempt}-{found[0]}")
+        raise PreviewNotFoundError(f"job {job_id} has no preview now", job_id=job_id)
+
+
+def require_job(session: Session, job_id: str) -> Job:
+    """The job of this id.
+
+    Raises:
+        JobNotFoundError: there is none.
+    """
+    job = store.find_job(session, job_id)
+    if job is None:
+        raise JobNotFoundError(f"there is no job {job_id!r}", job_id=job_id)
+    return job
+
+
+def _require_artifact(session: Session, artifact_id: str) -> tuple[Artifact, Shard]:
+    found = store.find_artifact(session, artifact_id)
+    if found is None:
+        raise ArtifactNotFoundError(
+            f"there is no artifact {artifact_id!r}", artifact_id=artifact_id
+        )
+    return found

@@ -1,0 +1,88 @@
+"""The checkpoints that jobs can name."""
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from formats.checkpoint import import_checkpoint, read_checkpoint, sha256_of
+from formats.errors import FormatError
+from jobs import store
+from jobs.artifacts import ArtifactStore, checkpoint_path
+from jobs.contract import BUNDLED, CheckpointView
+from jobs.database import Database
+from jobs.errors import CheckpointNotFoundError, CheckpointRejectedError
+from jobs.tables import Checkpoint
+from jobs.views import checkpoint_view
+
+BUNDLED_CHECKPOINT = Path(__file__).parent / "bundled" / "noise-predictor-32.safetensors"
+
+
+class CheckpointLibrary:
+    """Keeps checkpoints; a part of the job service."""
+
+    _database: Database
+    _artifacts: ArtifactStore
+
+    def import_checkpoint(self, path: Path, name: str) -> CheckpointView:
+        """Check a `.cpt` or `.safetensors` file, and keep it as safetensors with a description.
+
+        Raises:
+            CheckpointRejectedError: it is no checkpoint that Darkroom can run; `details` has
+                `reason`, the code of what is wrong.
+            ArtifactStoreError: the store does not take it.
+        """
+        with tempfile.TemporaryDirectory(prefix="darkroom-import-") as folder:
+            native = Path(folder) / "checkpoint.safetensors"
+            try:
+                import_checkpoint(path, native)
+            except FormatError as error:
+                raise CheckpointRejectedError(str(error), reason=error.code) from error
+            return self._keep_checkpoint(native, name, checkpoint_id=None)
+
+    def keep_bundled_checkpoint(self) -> None:
+        """Make the bundled noise predictor known under the id `bundled`."""
+        if BUNDLED_CHECKPOINT.exists():
+            self._keep_checkpoint(BUNDLED_CHECKPOINT, "Bundled noise predictor", BUNDLED)
+
+    def _keep_checkpoint(
+        self, native: Path, name: str, checkpoint_id: str | None
+    ) -> CheckpointView:
+        sha256 = sha256_of(native)
+        description = json.loads(read_checkpoint(native)[1].to_json())
+        path = checkpoint_path(sha256)
+        if not self._artifacts.exists(path):
+            self._artifacts.write_bytes(path, native.read_bytes())
+        with self._database.write() as session:
+            row = store.find_checkpoint(session, checkpoint_id or sha256[:16])
+            if row is None:
+                row = Checkpoint(id=checkpoint_id or sha256[:16], created_at=datetime.now(UTC))
+                session.add(row)
+            if row.sha256 != sha256:
+                row.name = name
+                row.architecture = description["architecture"]
+                row.width = description["width"]
+                row.path, row.sha256 = path, sha256
+                row.size_bytes = native.stat().st_size
+                row.description = description
+            session.flush()
+            return checkpoint_view(row)
+
+    def list_checkpoints(self) -> list[CheckpointView]:
+        """All checkpoints, newest first."""
+        with self._database.read() as session:
+            return [checkpoint_view(row) for row in store.all_checkpoints(session)]
+
+    def get_checkpoint(self, checkpoint_id: str) -> CheckpointView:
+        """The checkpoint of this id.
+
+        Raises:
+            CheckpointNotFoundError: there is none.
+        """
+        with self._database.read() as session:
+            row = store.find_checkpoint(session, checkpoint_id)
+            if row is None:
+                raise CheckpointNotFoundError(
+                    f"there is no checkpoint {checkpoint_id!r}", checkpoint_id=checkpoint_id
+                )
+            return checkpoint_view(row)

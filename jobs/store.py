@@ -1,0 +1,151 @@
+"""Reads and inserts of all that is kept; transitions.py changes jobs and shards."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from jobs.contract import JobStatus
+from jobs.messages import ArtifactRecord, Heartbeat
+from jobs.tables import Artifact, Checkpoint, Job, Shard, Worker
+
+WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
+
+
+def new_id() -> str:
+    """A random id of 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def find_job(session: Session, job_id: str) -> Job | None:
+    """The job of this id."""
+    return session.get(Job, job_id)
+
+
+def find_by_key(session: Session, submitter: str, idempotency_key: str) -> Job | None:
+    """The job that this submitter made with this key."""
+    return session.scalar(
+        select(Job).where(Job.submitter == submitter, Job.idempotency_key == idempotency_key)
+    )
+
+
+def newest_jobs(
+    session: Session,
+    limit: int,
+    before: tuple[datetime, str] | None,
+    status: JobStatus | None,
+) -> Sequence[Job]:
+    """Jobs, newest first, that come after the position `before` in that order."""
+    query = select(Job).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(Job.created_at, Job.id) < before)
+    if status is not None:
+        query = query.where(Job.status == status)
+    return session.scalars(query).all()
+
+
+def jobs_ahead(session: Session, job: Job) -> int:
+    """How many queued or running jobs go before this one."""
+    goes_before = (Job.priority > job.priority) | (
+        (Job.priority == job.priority) & (Job.created_at < job.created_at)
+    )
+    query = select(func.count()).where(
+        Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), goes_before
+    )
+    return session.scalar(query) or 0
+
+
+def shards_of(session: Session, job_id: str) -> Sequence[Shard]:
+    """The shards of a job, in order."""
+    return session.scalars(select(Shard).where(Shard.job_id == job_id).order_by(Shard.index)).all()
+
+
+def find_shard(session: Session, shard_id: str) -> Shard | None:
+    """The shard of this id."""
+    return session.get(Shard, shard_id)
+
+
+def active_shards(session: Session) -> Sequence[Shard]:
+    """Shards that are sent or held and have not ended."""
+    return session.scalars(
+        select(Shard).where(
+            Shard.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]),
+            Shard.sent_to.is_not(None) | Shard.holder.is_not(None),
+        )
+    ).all()
+
+
+def add_artifacts(session: Session, shard: Shard, records: Sequence[ArtifactRecord]) -> None:
+    """Keep what a shard made, in place of anything that was kept of it."""
+    session.execute(delete(Artifact).where(Artifact.shard_id == shard.id))
+    now = datetime.now(UTC)
+    session.add_all(
+        Artifact(
+            id=new_id(),
+            job_id=shard.job_id,
+            shard_id=shard.id,
+            created_at=now,
+            **record.model_dump(mode="json"),
+        )
+        for record in records
+    )
+
+
+def artifacts_of(session: Session, job_id: str) -> Sequence[tuple[Artifact, Shard]]:
+    """The artifacts of a job with their shards: the whole's first, then the pieces in order."""
+    rows = session.execute(
+        select(Artifact, Shard)
+        .join(Shard, Shard.id == Artifact.shard_id)
+        .where(Artifact.job_id == job_id)
+        .order_by(Shard.kind != "assemble", Shard.index, Artifact.name)
+    )
+    return [(artifact, shard) for artifact, shard in rows]
+
+
+def find_artifact(session: Session, artifact_id: str) -> tuple[Artifact, Shard] | None:
+    """The artifact of this id with its shard."""
+    row = session.execute(
+        select(Artifact, Shard)
+        .join(Shard, Shard.id == Artifact.shard_id)
+        .where(Artifact.id == artifact_id)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def find_checkpoint(session: Session, checkpoint_id: str) -> Checkpoint | None:
+    """The checkpoint of this id."""
+    return session.get(Checkpoint, checkpoint_id)
+
+
+def all_checkpoints(session: Session) -> Sequence[Checkpoint]:
+    """All checkpoints, newest first."""
+    return session.scalars(select(Checkpoint).order_by(Checkpoint.created_at.desc())).all()
+
+
+def note_worker(session: Session, heartbeat: Heartbeat) -> None:
+    """Remember that a worker was heard now."""
+    now = datetime.now(UTC)
+    worker = session.get(Worker, heartbeat.worker)
+    if worker is None:
+        worker = Worker(id=heartbeat.worker, first_seen_at=now)
+        session.add(worker)
+        session.execute(delete(Worker).where(Worker.last_seen_at < now - WORKER_KEPT))
+    worker.host = heartbeat.host
+    worker.version = heartbeat.version
+    worker.slots = 0 if heartbeat.draining else heartbeat.slots
+    worker.capabilities = heartbeat.capabilities
+    worker.last_seen_at = now
+
+
+def forget_worker(session: Session, worker_id: str) -> None:
+    """Take a worker that is gone off the list."""
+    session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:
+    """Workers heard since then, by id."""
+    return session.scalars(
+        select(Worker).where(Worker.last_seen_at >= since).order_by(Worker.id)
+    ).all()

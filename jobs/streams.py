@@ -1,0 +1,268 @@
+"""The Redis streams: reports to the dispatcher, orders to a worker, updates to the web side.
+
+Redis is only the road: every reader here can find its stream empty, and every writer can fail,
+without anything being lost.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
+
+import redis
+from pydantic import ValidationError
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from jobs.broker import KEY_PREFIX
+from jobs.contract import JobUpdate
+from jobs.messages import Heartbeat, Hint, Order, Report, message_adapter
+
+REPORTS = f"{KEY_PREFIX}reports"
+UPDATES = f"{KEY_PREFIX}updates"
+GROUP = "dispatcher"
+REPORTS_MAXLEN = 100_000
+UPDATES_MAXLEN = 10_000
+ORDERS_MAXLEN = 1_000
+ORDERS_EXPIRE_SECONDS = 600
+PREVIEW_EXPIRE_SECONDS = 120
+HINT_TIMEOUT_SECONDS = 0.12  # to connect, and again to send: at most 250 ms in all
+FIELD = "data"
+
+StreamError = RedisError  # what every method here may raise
+
+
+def connect(redis_url: str, timeout_seconds: float) -> redis.Redis:
+    """A client that never retries by itself: every caller here knows better what to do."""
+    return redis.Redis.from_url(
+        redis_url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=min(5.0, timeout_seconds),
+        health_check_interval=25,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+
+
+class Entry(NamedTuple):
+    """One entry of the reports stream; `message` is None if it cannot be understood."""
+
+    id: str
+    message: Report | Heartbeat | Hint | None
+
+
+class UpdateEntry(NamedTuple):
+    """One entry of the updates stream; `update` is None for a reset."""
+
+    id: str
+    update: JobUpdate | None
+
+
+def _orders_key(worker: str) -> str:
+    return f"{KEY_PREFIX}orders:{worker}"
+
+
+def _preview_key(shard_id: str) -> str:
+    return f"{KEY_PREFIX}preview:{shard_id}"
+
+
+def _entries(reply: Any) -> list[tuple[str, bytes]]:
+    if not reply:
+        return []
+    return [
+        (entry_id.decode(), fields.get(FIELD.encode(), b""))
+        for _stream, entries in reply
+        for entry_id, fields in entries
+        if fields is not None
+    ]
+
+
+class WorkerStreams:
+    """What a worker does with the streams."""
+
+    def __init__(self, redis_url: str, worker: str, block_seconds: float = 5) -> None:
+        """Prepare two connections, one of them for blocking reads."""
+        self._worker = worker
+        self._redis = connect(redis_url, 10)
+        self._blocking = connect(redis_url, block_seconds + 5)
+        self._block_ms = int(block_seconds * 1000)
+
+    def send(self, messages: Iterable[Report | Heartbeat]) -> None:
+        """Add messages for the dispatcher."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for message in messages:
+            pipeline.xadd(
+                REPORTS,
+                {FIELD: message.model_dump_json()},
+                maxlen=REPORTS_MAXLEN,
+                approximate=True,
+            )
+        pipeline.execute()
+
+    def read_orders(self, last_id: str) -> list[tuple[str, Order]]:
+        """Block for orders after `last_id`; empty after a while."""
+        reply = self._blocking.xread({_orders_key(self._worker): last_id}, block=self._block_ms)
+        return [(i, Order.model_validate_json(data)) for i, data in _entries(reply)]
+
+    def put_preview(self, shard_id: str, version: int, png: bytes) -> None:
+        """Overwrite the preview of a shard."""
+        self._redis.set(_preview_key(shard_id), b"%d\n" % version + png, ex=PREVIEW_EXPIRE_SECONDS)
+
+    def waiting_messages(self, queue_key: str) -> int:
+        """How many messages wait in a Celery queue."""
+        return self._redis.llen(queue_key)
+
+
+class DispatcherStreams:
+    """What the dispatcher does with the streams."""
+
+    def __init__(self, redis_url: str) -> None:
+        """Prepare a connection; reads block for at most a few seconds on it."""
+        self._redis = connect(redis_url, 10)
+
+    def make_group(self) -> bool:
+        """Make the consumer group that reads from 0; False if it was there."""
+        try:
+            self._redis.xgroup_create(REPORTS, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+            return False
+        return True
+
+    def read(self, *, pending: bool, count: int, block_seconds: float) -> list[Entry]:
+        """Entries that were delivered but never acknowledged, or new ones (blocking).
+
+        Raises:
+            ResponseError: NOGROUP, if Redis lost everything.
+        """
+        reply = self._redis.xreadgroup(
+            GROUP,
+            "dispatcher",
+            {REPORTS: "0" if pending else ">"},
+            count=count,
+            block=None if pending else max(1, int(block_seconds * 1000)),
+        )
+        return [Entry(i, _message(data)) for i, data in _entries(reply)]
+
+    def acknowledge(self, entry_ids: Sequence[str]) -> None:
+        """Drop entries that are recorded."""
+        if entry_ids:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.xack(REPORTS, GROUP, *entry_ids)
+            pipeline.xdel(REPORTS, *entry_ids)
+            pipeline.execute()
+
+    def send_orders(self, orders: Sequence[tuple[str, Order]]) -> None:
+        """Add (worker, order) pairs to the workers' own streams."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for worker, order in orders:
+            pipeline.xadd(
+                _orders_key(worker),
+                {FIELD: order.model_dump_json()},
+                maxlen=ORDERS_MAXLEN,
+                approximate=True,
+            )
+        for worker in {worker for worker, _ in orders}:
+            pipeline.expire(_orders_key(worker), ORDERS_EXPIRE_SECONDS)
+        pipeline.execute()
+
+    def publish(self, updates: Sequence[JobUpdate]) -> None:
+        """Tell the web side what was committed."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for update in updates:
+            pipeline.xadd(
+                UPDATES,
+                {FIELD: update.model_dump_json()},
+                maxlen=UPDATES_MAXLEN,
+                approximate=True,
+            )
+        pipeline.execute()
+
+    def publish_reset(self) -> None:
+        """Tell the web side that updates may be missing."""
+        self._redis.xadd(UPDATES, {FIELD: ""}, maxlen=UPDATES_MAXLEN, approximate=True)
+
+    def forget_queue(self, queue: str) -> None:
+        """Drop what kombu keeps of a queue whose worker is gone."""
+        self._redis.delete(f"{KEY_PREFIX}_kombu.binding.{queue}", f"{KEY_PREFIX}{queue}")
+
+
+class WebStreams:
+    """What the API does with the streams."""
+
+    def __init__(self, redis_url: str) -> None:
+        """Prepare connections that never make a request wait."""
+        self._hasty = connect(redis_url, HINT_TIMEOUT_SECONDS)
+        self._redis = connect(redis_url, 2)
+
+    def hint(self, job_id: str) -> bool:
+        """Tell the dispatcher to look at a job now; False if Redis is away, which is no harm."""
+        try:
+            self._hasty.xadd(
+                REPORTS,
+                {FIELD: Hint(job_id=job_id).model_dump_json()},
+                maxlen=REPORTS_MAXLEN,
+                approximate=True,
+            )
+        except RedisError:
+            return False
+        return True
+
+    def preview(self, shard_id: str) -> tuple[int, bytes] | None:
+        """Version and PNG of a shard's preview, or None."""
+        try:
+            value = self._redis.get(_preview_key(shard_id))
+        except RedisError:
+            return None
+        if value is None:
+            return None
+        version, png = cast(bytes, value).split(b"\n", 1)
+        return int(version), png
+
+    def is_reachable(self) -> bool:
+        """Whether Redis answers within a quarter of a second."""
+        try:
+            return bool(self._hasty.ping())
+        except RedisError:
+            return False
+
+
+class UpdateReader:
+    """Reads the updates stream, for one process."""
+
+    def __init__(self, redis_url: str, block_seconds: float = 2) -> None:
+        """Prepare a connection for blocking reads."""
+        self._redis = connect(redis_url, block_seconds + 5)
+        self._block_ms = int(block_seconds * 1000)
+
+    def last_id(self) -> str:
+        """Id of the newest entry, `0-0` if there is none."""
+        newest = self._redis.xrevrange(UPDATES, count=1)
+        return cast(bytes, newest[0][0]).decode() if newest else "0-0"
+
+    def first_id(self) -> str | None:
+        """Id of the oldest entry still there, None if there is none."""
+        oldest = self._redis.xrange(UPDATES, count=1)
+        return cast(bytes, oldest[0][0]).decode() if oldest else None
+
+    def read(self, last_id: str) -> list[UpdateEntry]:
+        """Block for entries after `last_id`; empty after a while."""
+        return _updates(_entries(self._redis.xread({UPDATES: last_id}, block=self._block_ms)))
+
+    def between(self, after_id: str, until_id: str) -> list[UpdateEntry]:
+        """Entries after `after_id` up to and with `until_id`."""
+        reply = self._redis.xrange(UPDATES, min=f"({after_id}", max=until_id)
+        return _updates(_entries([(UPDATES, reply)]))
+
+
+def _updates(entries: list[tuple[str, bytes]]) -> list[UpdateEntry]:
+    return [
+        UpdateEntry(i, JobUpdate.model_validate_json(data) if data else None) for i, data in entries
+    ]
+
+
+def _message(data: bytes) -> Report | Heartbeat | Hint | None:
+    try:
+        return message_adapter.validate_json(data)
+    except ValidationError:
+        return None

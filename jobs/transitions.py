@@ -1,0 +1,304 @@
+"""The state machine of shards and jobs, in one place and guarded in SQL.
+
+A shard:
+
+    queued ──send──► queued, sent_to=w ──running──► running, holder=w ──► succeeded | failed
+      ▲                  │ (no report: repeat)           │
+      └──────────────────┴──── lost, returned, silent ───┘      any of these ──► canceled
+
+`attempt` is raised when a shard is sent anew, not when an unanswered message is repeated. The first
+report of an attempt that is recorded makes its worker the holder; every later change is guarded by
+(shard, attempt, holder, not ended). Each function here changes a row only if the guard holds, and
+says whether it did.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session, aliased
+
+from jobs.contract import ACTIVE, ErrorInfo, JobStatus
+from jobs.messages import Report, ReportStatus
+from jobs.tables import Job, Shard
+
+ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a report: whether it counted, and whether it changed more than progress."""
+
+    counts: bool
+    is_change: bool = False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _changed(session: Session, statement: Any) -> bool:
+    result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]
+    return result.rowcount == 1
+
+
+def sendable_shards(limit: int) -> Select[Shard, Job]:
+    """Shards that wait to be sent, in the order in which they go.
+
+    What assembles a job waits until all that it assembles has succeeded.
+    """
+    sibling = aliased(Shard)
+    unfinished = (
+        select(sibling.id)
+        .where(
+            sibling.job_id == Shard.job_id,
+            sibling.index < Shard.index,
+            sibling.status != JobStatus.SUCCEEDED,
+        )
+        .exists()
+    )
+    return (
+        select(Shard, Job)
+        .join(Job, Job.id == Shard.job_id)
+        .where(
+            Shard.status == JobStatus.QUEUED,
+            Shard.sent_to.is_(None),
+            Job.status.in_(ACTIVE_VALUES),
+            (Shard.kind != "assemble") | ~unfinished,
+        )
+        .order_by(Job.priority.desc(), Job.created_at, Job.id, Shard.index)
+        .limit(limit)
+    )
+
+
+def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
+    """A new attempt goes to `worker`; `attempt` is the one before it. Whoever held it is out."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(
+            Shard.id == shard_id,
+            Shard.attempt == attempt,
+            Shard.status == JobStatus.QUEUED,
+            Shard.sent_to.is_(None),
+        )
+        .values(attempt=attempt + 1, sent_to=worker, holder=None, seq=0),
+    )
+
+
+def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
+    """The unanswered message of this attempt is repeated, to `worker`."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(
+            Shard.id == shard_id,
+            Shard.attempt == attempt,
+            Shard.status == JobStatus.QUEUED,
+            Shard.sent_to.is_not(None),
+            Shard.holder.is_(None),
+        )
+        .values(sent_to=worker),
+    )
+
+
+def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
+    """Write what a worker says of an attempt, if its word counts."""
+    held = _hold(session, report)
+    if not held:
+        resume_holder(session, report.shard_id, report.attempt, report.worker)
+    values = _reported_values(report)
+    if report.status is ReportStatus.LOST:
+        values |= _loss_values(report.error, report.saved_step, max_losses)
+    counts = _changed(session, update(Shard).where(*_guard(report)).values(**values))
+    if not counts:
+        return Recorded(counts=False)
+    return Recorded(counts=True, is_change=held or report.status.is_final)
+
+
+def _hold(session: Session, report: Report) -> bool:
+    """Make the worker of the first report of an attempt its holder."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(
+            Shard.id == report.shard_id,
+            Shard.attempt == report.attempt,
+            Shard.holder.is_(None),
+            Shard.sent_to.is_not(None),
+            Shard.status == JobStatus.QUEUED,
+        )
+        .values(
+            holder=report.worker,
+            sent_to=None,
+            status=JobStatus.RUNNING,
+            started_at=func.coalesce(Shard.started_at, _now()),
+        ),
+    )
+
+
+def resume_holder(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
+    """A holder that was taken for lost is heard again: it goes on, and the loss was none."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(
+            Shard.id == shard_id,
+            Shard.attempt == attempt,
+            Shard.holder == worker,
+            Shard.status == JobStatus.QUEUED,
+        )
+        .values(
+            status=JobStatus.RUNNING,
+            losses=case((Shard.losses > 0, Shard.losses - 1), else_=0),
+        ),
+    )
+
+
+def may_run(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
+    """Whether this attempt of this worker is, or may become, the one that counts."""
+    return (
+        session.scalar(
+            select(Shard.id).where(
+                Shard.id == shard_id,
+                Shard.attempt == attempt,
+                (Shard.holder == worker) | Shard.holder.is_(None),
+                Shard.status.in_(ACTIVE_VALUES),
+            )
+        )
+        is not None
+    )
+
+
+def _guard(report: Report) -> tuple[Any, ...]:
+    return (
+        Shard.id == report.shard_id,
+        Shard.attempt == report.attempt,
+        Shard.holder == report.worker,
+        Shard.seq < report.seq,
+        Shard.status.in_(ACTIVE_VALUES),
+    )
+
+
+def _reported_values(report: Report) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "seq": report.seq,
+        "done": report.done,
+        "saved_step": report.saved_step,
+        "preview_version": report.preview_version,
+    }
+    if report.status is ReportStatus.SUCCEEDED:
+        values |= {"status": JobStatus.SUCCEEDED, "done": Shard.total, "finished_at": _now()}
+    elif report.status is ReportStatus.FAILED:
+        error = report.error or ErrorInfo(code="internal_error", message="no reason was given")
+        values |= _failed_values(error)
+    elif report.status is ReportStatus.RETURNED:
+        values |= {"status": JobStatus.QUEUED, "holder": None}
+    return values
+
+
+def _failed_values(error: ErrorInfo) -> dict[str, Any]:
+    return {
+        "status": JobStatus.FAILED,
+        "error": error.model_dump(mode="json"),
+        "finished_at": _now(),
+    }
+
+
+def _loss_values(error: ErrorInfo | None, saved_step: Any, max_losses: int) -> dict[str, Any]:
+    """Queue the shard again, or fail it at `max_losses`; progress since the last loss forgives."""
+    error = error or ErrorInfo(code="worker_lost", message="the worker fell silent")
+    losses = case((saved_step > Shard.loss_step, 1), else_=Shard.losses + 1)
+    is_last = losses >= max_losses
+    return {
+        "losses": losses,
+        "loss_step": saved_step,
+        "status": case((is_last, JobStatus.FAILED.value), else_=JobStatus.QUEUED.value),
+        "finished_at": case((is_last, _now()), else_=None),
+        "error": error.model_dump(mode="json"),  # what is known of the newest loss
+        "holder": None,
+    }
+
+
+def take_back(
+    session: Session, shard: Shard, error: ErrorInfo, max_losses: int, *, saved_step: int
+) -> bool:
+    """The holder is lost: the shard waits to be sent anew; a holder heard before that goes on."""
+    values = _loss_values(error, saved_step, max_losses)
+    del values["holder"]
+    return _changed(
+        session,
+        update(Shard)
+        .where(
+            Shard.id == shard.id,
+            Shard.attempt == shard.attempt,
+            Shard.holder == shard.holder,
+            Shard.status == JobStatus.RUNNING,
+        )
+        .values(**values),
+    )
+
+
+def cancel_job(session: Session, job_id: str) -> bool:
+    """End the job and all its shards, unless it has ended."""
+    now = _now()
+    canceled = _changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
+        .values(status=JobStatus.CANCELED, finished_at=now, status_seq=Job.status_seq + 1),
+    )
+    if canceled:
+        cancel_shards(session, job_id)
+    return canceled
+
+
+def cancel_shards(session: Session, job_id: str) -> None:
+    """End all shards of a job that have not ended."""
+    session.execute(
+        update(Shard)
+        .where(Shard.job_id == job_id, Shard.status.in_(ACTIVE_VALUES))
+        .values(status=JobStatus.CANCELED, finished_at=_now())
+    )
+
+
+def refresh_job(session: Session, job_id: str) -> bool:
+    """Bring the job's row up to its shards; False if the job has ended before."""
+    counts: dict[str, int] = {}
+    done = 0
+    grouped = (
+        select(Shard.status, func.count(), func.sum(Shard.done))
+        .where(Shard.job_id == job_id)
+        .group_by(Shard.status)
+    )
+    for status, count, shard_done in session.execute(grouped):
+        counts[status] = count
+        done += shard_done
+    now = _now()
+    values: dict[str, Any] = {"done": done, "status_seq": Job.status_seq + 1}
+    started = func.coalesce(Job.started_at, now)
+    if counts.get(JobStatus.FAILED):
+        values |= {"status": JobStatus.FAILED, "finished_at": now, "started_at": started}
+        values["error"] = _first_error(session, job_id)
+    elif set(counts) == {JobStatus.SUCCEEDED}:
+        values |= {"status": JobStatus.SUCCEEDED, "finished_at": now, "started_at": started}
+    elif counts.get(JobStatus.RUNNING) or counts.get(JobStatus.SUCCEEDED):
+        values |= {"status": JobStatus.RUNNING, "started_at": started}
+    changed = _changed(
+        session,
+        update(Job).where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES)).values(**values),
+    )
+    if changed and values.get("status") == JobStatus.FAILED:
+        cancel_shards(session, job_id)
+    return changed
+
+
+def _first_error(session: Session, job_id: str) -> dict[str, Any] | None:
+    return session.scalar(
+        select(Shard.error)
+        .where(Shard.job_id == job_id, Shard.status == JobStatus.FAILED)
+        .order_by(Shard.index)
+        .limit(1)
+    )
