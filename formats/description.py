@@ -9,6 +9,7 @@ from formats.architectures import ARCHITECTURES, MAX_WIDTH
 from formats.errors import BadDescriptionError
 
 MAX_TIMESTEPS = 100_000
+MAX_JSON_LENGTH = 2**20  # characters
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,15 @@ class CheckpointDescription:
         """Give the description as one JSON object.
 
         Raises:
-            BadDescriptionError: training or metrics hold something that JSON cannot say.
+            BadDescriptionError: training or metrics hold something that JSON cannot say, or
+                the text is longer than MAX_JSON_LENGTH.
         """
         try:
-            return json.dumps(asdict(self), allow_nan=False, ensure_ascii=False)
+            text = json.dumps(asdict(self), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadDescriptionError(f"the description is not JSON: {error}") from error
+        _check_length(text)
+        return text
 
     @classmethod
     def from_json(cls, text: str) -> "CheckpointDescription":
@@ -75,6 +79,7 @@ class CheckpointDescription:
         Raises:
             BadDescriptionError: it is not JSON, or a field is missing, unknown or wrong.
         """
+        _check_length(text)
         try:
             values = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
@@ -101,6 +106,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "metrics": (dict,),
     "source": (str,),
 }
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_JSON_LENGTH:
+        raise BadDescriptionError(
+            f"the description may have {MAX_JSON_LENGTH} characters at most, not {len(text)}"
+        )
 
 
 def _check_kind(name: str, value: object) -> None:

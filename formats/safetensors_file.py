@@ -23,7 +23,7 @@ from formats.errors import (
     WrongDtypeError,
 )
 
-MAX_HEADER_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 4 * 2**20
 MAX_CHECKPOINT_BYTES = 600 * 2**20  # float32 weights of the widest known network take 510 MB
 MAX_RANK = 8
 _LENGTH_BYTES = 8
