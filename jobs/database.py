@@ -43,8 +43,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open the database at the SQLAlchemy `url`; the folder of a SQLite file is made."""
         self.url = make_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._sqlite_engine() if self.is_sqlite else create_engine(self.url)
+        if self.url.get_backend_name() != "sqlite":
+            raise ValueError(f"database_url must be a sqlite:/// URL, not {url!r}")
+        self.engine = self._sqlite_engine()
         self._reader = self.engine.execution_options(is_reader=True)
 
     def _sqlite_engine(self) -> Engine:

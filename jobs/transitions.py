@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, update
+from sqlalchemy import Select, case, func, literal, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
@@ -210,7 +210,8 @@ def _failed_values(error: ErrorInfo) -> dict[str, Any]:
 def _loss_values(error: ErrorInfo | None, saved_step: Any, max_losses: int) -> dict[str, Any]:
     """Queue the shard again, or fail it at `max_losses`; progress since the last loss forgives."""
     error = error or ErrorInfo(code="worker_lost", message="the worker fell silent")
-    losses = case((saved_step > Shard.loss_step, 1), else_=Shard.losses + 1)
+    has_grown = literal(saved_step) if isinstance(saved_step, int) else saved_step
+    losses = case((has_grown > Shard.loss_step, 1), else_=Shard.losses + 1)
     is_last = losses >= max_losses
     return {
         "losses": losses,
@@ -222,11 +223,9 @@ def _loss_values(error: ErrorInfo | None, saved_step: Any, max_losses: int) -> d
     }
 
 
-def take_back(
-    session: Session, shard: Shard, error: ErrorInfo, max_losses: int, *, saved_step: int
-) -> bool:
+def take_back(session: Session, shard: Shard, error: ErrorInfo, max_losses: int) -> bool:
     """The holder is lost: the shard waits to be sent anew; a holder heard before that goes on."""
-    values = _loss_values(error, saved_step, max_losses)
+    values = _loss_values(error, Shard.saved_step, max_losses)
     del values["holder"]
     return _changed(
         session,

@@ -1,6 +1,5 @@
 """Rows of the database as callers see them."""
 
-
 from jobs.contract import (
     ArtifactRole,
     ArtifactView,

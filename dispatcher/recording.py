@@ -1,0 +1,140 @@
+"""Write what workers report into the database, and decide what to answer them."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from dispatcher.roster import Roster
+from jobs import store, transitions
+from jobs.contract import JobStatus, JobUpdate, Progress
+from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
+from jobs.tables import Shard
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What one pass has to do after its commit."""
+
+    orders: list[tuple[str, Order]] = field(default_factory=list)
+    touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
+    hinted: set[str] = field(default_factory=set)
+    returned: list[str] = field(default_factory=list)  # shards that were handed back
+    succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
+    updates: list[JobUpdate] = field(default_factory=list)
+
+    def touch(self, job_id: str, *, is_change: bool) -> None:
+        """This job's row must follow its shards."""
+        self.touched[job_id] = self.touched.get(job_id, False) or is_change
+
+
+class Recorder:
+    """Turns messages into guarded writes."""
+
+    def __init__(self, roster: Roster, max_losses: int) -> None:
+        """Tell `roster` what is heard; a shard fails at `max_losses`."""
+        self._roster = roster
+        self._max_losses = max_losses
+
+    def record(
+        self, session: Session, messages: Iterable[Report | Heartbeat | Hint], outcome: Outcome
+    ) -> None:
+        """Write a batch of messages in their order."""
+        for message in messages:
+            if isinstance(message, Hint):
+                outcome.hinted.add(message.job_id)
+                continue
+            self._roster.hear(message)
+            if isinstance(message, Report):
+                self.record_report(session, message, outcome)
+            else:
+                self._record_heartbeat(session, message, outcome)
+
+    def record_report(self, session: Session, report: Report, outcome: Outcome) -> bool:
+        """Write one report if it counts, and acknowledge it in either case."""
+        recorded = transitions.record_report(session, report, self._max_losses)
+        outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
+        if not recorded.counts:
+            self._stop_unless_it_may_run(
+                session, report.worker, (report.shard_id, report.attempt), outcome
+            )
+            return False
+        shard = session.get_one(Shard, report.shard_id, populate_existing=True)
+        if report.status is ReportStatus.SUCCEEDED:
+            store.add_artifacts(session, shard, report.artifacts)
+            outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
+        elif report.status is ReportStatus.RETURNED:
+            outcome.returned.append(shard.id)
+        elif report.status is ReportStatus.LOST:
+            log.warning(
+                "shard %s lost its engine (attempt %d on %s, loss %d): %s",
+                shard.id,
+                report.attempt,
+                report.worker,
+                shard.losses,
+                report.error.message if report.error else "no reason given",
+            )
+        outcome.touch(shard.job_id, is_change=recorded.is_change)
+        return True
+
+    def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
+        store.note_worker(session, beat)
+        for running in beat.running:
+            shard_id, attempt = running.shard_id, running.attempt
+            if transitions.resume_holder(session, shard_id, attempt, beat.worker):
+                log.info("shard %s goes on: %s was heard again", shard_id, beat.worker)
+                shard = session.get_one(Shard, shard_id, populate_existing=True)
+                outcome.touch(shard.job_id, is_change=True)
+            self._stop_unless_it_may_run(session, beat.worker, (shard_id, attempt), outcome)
+
+    def _stop_unless_it_may_run(
+        self, session: Session, worker: str, attempt_of: tuple[str, int], outcome: Outcome
+    ) -> None:
+        shard_id, attempt = attempt_of
+        if not transitions.may_run(session, shard_id, attempt, worker):
+            order = Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt)
+            outcome.orders.append((worker, order))
+
+    def finish(self, session: Session, outcome: Outcome) -> None:
+        """Bring the touched jobs up to their shards, and stop what works for an ended job."""
+        for job_id in outcome.touched:
+            transitions.refresh_job(session, job_id)
+        session.flush()
+        for job_id in outcome.touched.keys() | outcome.hinted:
+            self._look_at_job(session, job_id, outcome)
+
+    def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
+        job = store.find_job(session, job_id)
+        if job is None:
+            return
+        session.refresh(job)
+        shards = store.shards_of(session, job_id)
+        for shard in shards:
+            session.refresh(shard)
+        if JobStatus(job.status).has_ended:
+            outcome.orders += [
+                (worker, Order(type=OrderType.STOP, shard_id=shard.id, attempt=shard.attempt))
+                for shard in shards
+                if shard.status == JobStatus.CANCELED and (worker := shard.holder or shard.sent_to)
+            ]
+        outcome.updates.append(
+            JobUpdate(
+                job_id=job.id,
+                status=JobStatus(job.status),
+                status_seq=job.status_seq,
+                progress=Progress(done=job.done, total=job.total),
+                previews={
+                    shard.index: shard.preview_version
+                    for shard in shards
+                    if shard.status == JobStatus.RUNNING and shard.preview_version
+                },
+                shards_changed=outcome.touched.get(job_id, True),
+            )
+        )
+
+
+def _order(order_type: OrderType, report: Report) -> Order:
+    return Order(type=order_type, shard_id=report.shard_id, attempt=report.attempt, seq=report.seq)

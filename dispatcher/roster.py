@@ -1,0 +1,118 @@
+"""Which workers live, what occupies their slots, and since when each attempt has been silent.
+
+All times are of this process's monotonic clock: the clocks of workers are only shown.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs.messages import PROTOCOL, Heartbeat, Report
+
+Clock = Callable[[], float]
+FORGET_SECONDS = 600.0  # a worker silent for so long is forgotten with its queue
+
+
+@dataclass
+class KnownWorker:
+    """A worker as its last message showed it."""
+
+    heartbeat: Heartbeat | None = None  # None until the first: only reports were heard
+    heard_at: float = 0.0
+    running: dict[str, int] = field(default_factory=dict)  # shard id → attempt
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message of which no report has come."""
+
+    worker: str
+    attempt: int
+    at: float
+
+
+class Roster:
+    """What the dispatcher remembers; all of it can be lost, and is learned again in seconds."""
+
+    def __init__(self, lease_seconds: float, clock: Clock = time.monotonic) -> None:
+        """Start with nobody; every lease begins now."""
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._workers: dict[str, KnownWorker] = {}
+        self._mentioned: dict[tuple[str, int, str], float] = {}
+        self._leases_since = clock()
+        self.sent: dict[str, Sent] = {}
+
+    def renew_leases(self) -> None:
+        """Begin every lease and every wait for a report anew: the silence may have been ours."""
+        now = self._clock()
+        self._leases_since = now
+        self.sent = {
+            shard_id: Sent(sent.worker, sent.attempt, now) for shard_id, sent in self.sent.items()
+        }
+
+    def hear(self, message: Heartbeat | Report) -> None:
+        """Take in a message of a worker."""
+        now = self._clock()
+        worker = self._workers.setdefault(message.worker, KnownWorker())
+        worker.heard_at = now
+        worker.running = {shard.shard_id: shard.attempt for shard in message.running}
+        if isinstance(message, Heartbeat):
+            worker.heartbeat = message
+        else:
+            self._mentioned[(message.shard_id, message.attempt, message.worker)] = now
+            sent = self.sent.get(message.shard_id)
+            if sent is not None and sent.attempt == message.attempt:
+                del self.sent[message.shard_id]
+        for shard in message.running:
+            self._mentioned[(shard.shard_id, shard.attempt, message.worker)] = now
+
+    def silent_seconds(self, shard_id: str, attempt: int, worker: str) -> float:
+        """How long this attempt has not been heard of while we were listening."""
+        mentioned = self._mentioned.get((shard_id, attempt, worker), self._leases_since)
+        return self._clock() - max(mentioned, self._leases_since)
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether this worker was heard within a lease."""
+        known = self._workers.get(worker)
+        return known is not None and self._clock() - known.heard_at <= self._lease_seconds
+
+    def free_workers(self) -> list[str]:
+        """Workers that can take a shard now, the emptiest first, one entry per free slot."""
+        free: list[tuple[int, str]] = []
+        for name, known in self._workers.items():
+            heartbeat = known.heartbeat
+            if heartbeat is None or heartbeat.draining or heartbeat.protocol != PROTOCOL:
+                continue
+            if not self.is_alive(name):
+                continue
+            on_the_way = {s for s, sent in self.sent.items() if sent.worker == name}
+            occupied = set(known.running) | on_the_way
+            free += [(len(occupied) + i, name) for i in range(heartbeat.slots - len(occupied))]
+        return [name for _, name in sorted(free)]
+
+    def queue_of(self, worker: str) -> str:
+        """The Celery queue of a worker that was heard."""
+        known = self._workers.get(worker)
+        if known is None or known.heartbeat is None:
+            raise KeyError(f"worker {worker} has told no queue")
+        return known.heartbeat.queue
+
+    def note_sent(self, shard_id: str, attempt: int, worker: str) -> None:
+        """A message leaves for `worker`."""
+        self.sent[shard_id] = Sent(worker, attempt, self._clock())
+
+    def unanswered(self, seconds: float) -> dict[str, Sent]:
+        """Messages of which no report has come for so long."""
+        now = self._clock()
+        return {shard: sent for shard, sent in self.sent.items() if now - sent.at >= seconds}
+
+    def forget_the_gone(self) -> list[str]:
+        """Drop workers that have long been silent, and return their queues."""
+        now = self._clock()
+        gone = [n for n, known in self._workers.items() if now - known.heard_at > FORGET_SECONDS]
+        queues = [w.heartbeat.queue for n in gone if (w := self._workers.pop(n)).heartbeat]
+        self._mentioned = {
+            key: at for key, at in self._mentioned.items() if now - at <= FORGET_SECONDS
+        }
+        return queues
