@@ -1,1 +1,1 @@
-"""One GPU worker: a Celery consumer and its engine."""
+"""One GPU worker: a Celery consumer and the engine that it supervises."""

@@ -1,0 +1,135 @@
+"""The worker's link to the dispatcher: heartbeats and reports go out, orders come in.
+
+Redis errors are retried without limit: the engine goes on meanwhile, and what was not said is said
+later.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+
+from jobs import __version__
+from jobs.broker import queue_key, queue_of
+from jobs.messages import Heartbeat, Order, OrderType
+from jobs.settings import WorkerSettings
+from jobs.streams import StreamError, WorkerStreams
+from worker.consumer.desk import ReportDesk
+from worker.consumer.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+EXIT_STUCK = 70
+
+
+class Link:
+    """Two threads: one says what is to be said, one listens to orders."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        worker: str,
+        streams: WorkerStreams,
+        desk: ReportDesk,
+        supervisor: Supervisor,
+    ) -> None:
+        """Speak as `worker`."""
+        self._settings = settings
+        self._worker = worker
+        self._streams = streams
+        self._desk = desk
+        self._supervisor = supervisor
+        self._is_draining = False
+        self._is_closed = threading.Event()
+        self._waiting_since: float | None = None  # a message lies beside our free slot
+        self._threads = [
+            threading.Thread(target=self._speak, name="reports", daemon=True),
+            threading.Thread(target=self._listen, name="orders", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to speak and to listen."""
+        for thread in self._threads:
+            thread.start()
+
+    def drain(self) -> None:
+        """Offer no more slots."""
+        self._is_draining = True
+        self._desk.wake()
+
+    def close(self, timeout_seconds: float) -> None:
+        """Wait until everything final is acknowledged, then fall silent."""
+        if not self._desk.wait_silent(timeout_seconds):
+            log.warning("some last reports were not acknowledged")
+        self._is_closed.set()
+        self._desk.wake()
+        self._threads[0].join(2 * RETRY_SECONDS)
+
+    def _heartbeat(self) -> Heartbeat:
+        is_open = self._supervisor.is_ready and not self._is_draining
+        return Heartbeat(
+            worker=self._worker,
+            queue=queue_of(self._worker),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            slots=1 if is_open else 0,
+            running=self._desk.running,
+            draining=self._is_draining,
+            capabilities=self._supervisor.capabilities,
+        )
+
+    def _speak(self) -> None:
+        next_beat = 0.0
+        while not self._is_closed.is_set():
+            beat_now = self._desk.wait_due(max(0.0, next_beat - time.monotonic()))
+            is_beat = beat_now or time.monotonic() >= next_beat
+            reports = self._desk.take_reports(with_unacknowledged=is_beat)
+            try:
+                self._streams.send([*reports, *([self._heartbeat()] if is_beat else [])])
+                self._desk.note_sent(reports)
+                if is_beat:
+                    self._look_for_stuck_message()
+            except StreamError as error:
+                log.warning("cannot report: %s", error)
+                self._is_closed.wait(RETRY_SECONDS)
+                next_beat = 0.0
+                continue
+            if is_beat:
+                next_beat = time.monotonic() + self._settings.heartbeat_seconds
+
+    def _look_for_stuck_message(self) -> None:
+        """A consumer that no longer takes messages ends itself, for its supervisor to start."""
+        is_free = self._supervisor.is_ready and not self._is_draining and not self._desk.running
+        if not is_free or not self._streams.waiting_messages(queue_key(queue_of(self._worker))):
+            self._waiting_since = None
+            return
+        now = time.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if now - self._waiting_since >= self._settings.stuck_seconds:
+            log.critical("a message waits beside a free slot: this consumer ends itself")
+            self._supervisor.close()
+            os._exit(EXIT_STUCK)
+
+    def _listen(self) -> None:
+        last_id = "0-0"
+        while not self._is_closed.is_set():
+            try:
+                for entry_id, order in self._streams.read_orders(last_id):
+                    last_id = entry_id
+                    self._obey(order)
+            except StreamError as error:
+                log.warning("cannot read orders: %s", error)
+                self._is_closed.wait(RETRY_SECONDS)
+
+    def _obey(self, order: Order) -> None:
+        attempt = (order.shard_id, order.attempt)
+        if order.type is OrderType.ACKNOWLEDGE:
+            self._desk.acknowledge(attempt, order.seq)
+        elif order.type is OrderType.STOP:
+            self._supervisor.stop(attempt)
+        else:
+            self.drain()

@@ -1,0 +1,1 @@
+"""The engine: the process that owns the device. It ends when its stdin closes."""

@@ -1,0 +1,121 @@
+"""The engine's loop: one shard after the other, until stdin closes."""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from typing import BinaryIO
+
+import torch
+from pydantic import ValidationError
+
+from diffusion.errors import DiffusionError
+from formats.errors import FormatError
+from jobs.artifacts import ArtifactStore
+from jobs.contract import Contract, ErrorInfo
+from jobs.errors import ArtifactStoreError
+from jobs.logs import configure_logging
+from jobs.messages import AssembleWork, ShardOrder
+from jobs.settings import WorkerSettings
+from worker.engine.assembling import assemble
+from worker.engine.device import Device
+from worker.engine.sampling import SampleRunner
+from worker.engine.shard import InterruptedShard, ShardRun
+from worker.protocol import (
+    Failed,
+    Finished,
+    Interrupt,
+    InterruptCommand,
+    Interrupted,
+    Ready,
+    RunCommand,
+    command_adapter,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs shards on one device."""
+
+    def __init__(self, settings: WorkerSettings, events: BinaryIO) -> None:
+        """Say events to `events`, one JSON object a line."""
+        self._settings = settings
+        self._events = events
+        self._artifacts = ArtifactStore(settings.artifacts_url)
+        self._commands: queue.Queue[RunCommand] = queue.Queue()
+        self._interrupt: Interrupt | None = None
+        self._device = Device.choose(settings)
+        self._sampling = SampleRunner(settings, self._artifacts, self._device)
+
+    def say(self, event: Contract) -> None:
+        """Write one event."""
+        self._events.write(event.model_dump_json().encode() + b"\n")
+        self._events.flush()
+
+    def run(self) -> None:
+        """Serve commands; the process ends when stdin does."""
+        threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
+        self._device.warm_up()
+        self.say(Ready(capabilities=self._device.capabilities()))
+        while True:
+            command = self._commands.get()
+            self._run_shard(command.worker, command.order)
+
+    def _read_commands(self) -> None:
+        for line in sys.stdin.buffer:
+            try:
+                command = command_adapter.validate_json(line)
+            except ValidationError as error:
+                log.error("a command cannot be understood: %s", error)
+                continue
+            if isinstance(command, InterruptCommand):
+                self._interrupt = command.interrupt
+            else:
+                self._interrupt = None
+                self._commands.put(command)
+        os._exit(0)  # the consumer is gone: nobody hears us
+
+    def _run_shard(self, worker: str, order: ShardOrder) -> None:
+        shard = ShardRun(
+            worker=worker,
+            order=order,
+            artifacts=self._artifacts,
+            settings=self._settings,
+            say=self.say,
+            interrupt=lambda: self._interrupt,
+        )
+        log.info("shard %s, attempt %d: %s", order.shard_id, order.attempt, order.work.kind)
+        try:
+            if isinstance(order.work, AssembleWork):
+                files = assemble(order.work, self._artifacts)
+            else:
+                files = self._sampling.run(shard, order.work)
+            done, artifacts = shard.publish(files)
+            self.say(Finished(done=done, artifacts=artifacts))
+        except InterruptedShard as broken_off:
+            self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))
+        except torch.OutOfMemoryError as error:
+            self._fail(order, "out_of_memory", f"the device ran out of memory: {error}")
+        except MemoryError:
+            self._fail(order, "out_of_memory", "the host ran out of memory")
+        except (DiffusionError, FormatError, ArtifactStoreError) as error:
+            self._fail(order, getattr(error, "code", "sampling_failed"), str(error))
+        except Exception as error:
+            log.exception("shard %s failed", order.shard_id)
+            self._fail(order, "internal_error", f"{type(error).__name__}: {error}")
+
+    def _fail(self, order: ShardOrder, code: str, message: str) -> None:
+        details = {"shard": order.shard_id, "attempt": order.attempt}
+        self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
+
+
+def run() -> None:
+    """Serve the consumer that started this process."""
+    settings = WorkerSettings()
+    # Whatever else prints must not come between the events.
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    configure_logging(settings.log_level)
+    Engine(settings, events).run()

@@ -1,0 +1,130 @@
+"""One attempt at a shard: its folder, what it says, and how it is broken off."""
+
+import base64
+import hashlib
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from jobs.artifacts import ArtifactStore, attempt_folder
+from jobs.contract import ArtifactRole, Contract
+from jobs.messages import ArtifactRecord, Manifest, ShardOrder
+from jobs.settings import WorkerSettings
+from worker.protocol import Interrupt, PreviewMade, Working
+
+KIBIBYTE = 1024
+
+
+class InterruptedShard(Exception):
+    """The consumer asked to break off."""
+
+    def __init__(self, interrupt: Interrupt, saved_step: int) -> None:
+        """Keep how, and from where it can go on."""
+        super().__init__(interrupt)
+        self.interrupt = interrupt
+        self.saved_step = saved_step
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """A file that a shard made, not yet published."""
+
+    role: ArtifactRole
+    name: str
+    content: bytes
+    shape: Sequence[int]
+    media_type: str
+
+
+@dataclass
+class ShardRun:
+    """One attempt at a shard, as what runs it sees it."""
+
+    worker: str
+    order: ShardOrder
+    artifacts: ArtifactStore
+    settings: WorkerSettings
+    say: Callable[[Contract], None]
+    interrupt: Callable[[], Interrupt | None]
+    done: int = 0
+    saved_step: int = 0
+    _next_preview: float = field(default_factory=time.monotonic)
+    _next_save: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Save for the first time after a while."""
+        self._next_save = time.monotonic() + self.settings.save_seconds
+
+    @property
+    def folder(self) -> str:
+        """Where this attempt, and nobody else, writes."""
+        return attempt_folder(
+            self.order.job_id, self.order.shard_id, self.order.attempt, self.worker
+        )
+
+    def say_working(self) -> None:
+        """Tell how far it is."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+        self.say(Working(done=self.done, saved_step=self.saved_step, memory_bytes=peak))
+
+    def wants_preview(self) -> bool:
+        """Whether a preview is due."""
+        if time.monotonic() < self._next_preview:
+            return False
+        self._next_preview = time.monotonic() + self.settings.preview_seconds
+        return True
+
+    def say_preview(self, png: bytes) -> None:
+        """Show a sheet of what the images look like now."""
+        self.say(PreviewMade(png_base64=base64.b64encode(png).decode()))
+
+    def wants_save(self) -> bool:
+        """Whether the state should be saved now."""
+        if self.interrupt() is not Interrupt.RETURN and time.monotonic() < self._next_save:
+            return False
+        self._next_save = time.monotonic() + self.settings.save_seconds
+        return True
+
+    def check_interrupt(self) -> None:
+        """Break off if asked.
+
+        Raises:
+            InterruptedShard: the consumer asked for it.
+        """
+        interrupt = self.interrupt()
+        if interrupt is not None:
+            raise InterruptedShard(interrupt, self.saved_step)
+
+    def publish(self, files: Sequence[MadeFile]) -> tuple[int, list[ArtifactRecord]]:
+        """Write the files, and the manifest last.
+
+        Raises:
+            ArtifactStoreError: the store does not take them.
+        """
+        records = []
+        for file in files:
+            path = f"{self.folder}/{file.name}"
+            self.artifacts.write_bytes(path, file.content)
+            records.append(
+                ArtifactRecord(
+                    role=file.role,
+                    name=file.name,
+                    path=path,
+                    shape=list(file.shape),
+                    media_type=file.media_type,
+                    size_bytes=len(file.content),
+                    sha256=hashlib.sha256(file.content).hexdigest(),
+                )
+            )
+        self.artifacts.write_manifest(
+            Manifest(
+                job_id=self.order.job_id,
+                shard_id=self.order.shard_id,
+                attempt=self.order.attempt,
+                worker=self.worker,
+                done=self.done,
+                artifacts=records,
+            )
+        )
+        return self.done, records
