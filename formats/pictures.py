@@ -22,9 +22,11 @@ from formats.errors import (
 
 PARAMETERS_KEY = "darkroom"  # of the PNG's iTXt chunk
 MAX_PIXELS = 16 * 2**20
+_PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"  # the signature and the first chunk's head
+_SIZE = struct.Struct(">II")  # width and height, in pixels
 _DAMAGES = (  # what Pillow raises for a damaged PNG, beside OSError
     *(SyntaxError, ValueError, EOFError, OverflowError, KeyError, IndexError, TypeError),
-    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
+    *(struct.error, zlib.error),
 )
 
 Gray = npt.NDArray[np.uint8]
@@ -131,17 +133,20 @@ def _to_image(picture: Gray | Image.Image) -> Image.Image:
 
 @contextmanager
 def _open_png(content: bytes) -> Iterator[PngImagePlugin.PngImageFile]:
+    _check_pixels(content)
     try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise TooLargeError(
-                    f"a picture may have {MAX_PIXELS} pixels at most, "
-                    f"not {image.width}×{image.height}"
-                )
-            if not isinstance(image, PngImagePlugin.PngImageFile):
-                raise PictureError("the content is not a PNG")
+        with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
             yield image
     except FormatError:
         raise
     except (OSError, *_DAMAGES) as error:
-        raise PictureError(f"the content is not a PNG, or a damaged one: {error}") from error
+        raise PictureError(f"the PNG is damaged: {error}") from error
+
+
+def _check_pixels(content: bytes) -> None:
+    """Check the promised size before Pillow sees it, which would only warn of large pictures."""
+    if not content.startswith(_PNG_START) or len(content) < len(_PNG_START) + _SIZE.size:
+        raise PictureError(f"content that begins with {content[:8]!r} is not a PNG")
+    width, height = _SIZE.unpack_from(content, len(_PNG_START))
+    if width * height > MAX_PIXELS:
+        raise TooLargeError(f"a picture may have {MAX_PIXELS} pixels at most, not {width}×{height}")
