@@ -1,1 +1,37 @@
-"""The mathematics of face diffusion."""
+"""The mathematics of face diffusion: schedules, samplers, noise, the network and its training."""
+
+from diffusion.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from diffusion.errors import DiffusionError, NonFiniteSampleError
+from diffusion.noise import Purpose, noise
+from diffusion.plan import Plan, Sampler, SamplerOptions, plan
+from diffusion.precision import denoiser, has_fast_bfloat16
+from diffusion.process import GaussianProcess
+from diffusion.sampling import FACE_SHAPE, NoisePredictor, SampleStep, sample
+from diffusion.schedule import linear_betas
+from diffusion.training import Training, TrainingOptions
+from diffusion.unet import UNet
+
+__all__ = [
+    "FACE_SHAPE",
+    "Checkpoint",
+    "DiffusionError",
+    "GaussianProcess",
+    "NoisePredictor",
+    "NonFiniteSampleError",
+    "Plan",
+    "Purpose",
+    "SampleStep",
+    "Sampler",
+    "SamplerOptions",
+    "Training",
+    "TrainingOptions",
+    "UNet",
+    "denoiser",
+    "has_fast_bfloat16",
+    "linear_betas",
+    "load_checkpoint",
+    "noise",
+    "plan",
+    "sample",
+    "save_checkpoint",
+]

@@ -1,0 +1,108 @@
+"""The sampling loop: it carries out a plan and yields after each step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffusion.errors import NonFiniteSampleError
+from diffusion.noise import Purpose, noise
+from diffusion.plan import Plan
+
+NoisePredictor = Callable[[Tensor, Tensor], Tensor]  # (z_t, t (B,)) → eps, of z_t's shape and dtype
+
+FACE_SHAPE = (1, 48, 48)
+
+
+@dataclass(frozen=True)
+class SampleStep:
+    """Where n images stand.
+
+    Attributes:
+        step: steps done, 0 … len(plan).
+        z: (n, C, H, W); after the last step the images themselves, about [-1, 1].
+        pred_x_0: what the last step thought the images will be, (n, C, H, W); None before any.
+    """
+
+    step: int
+    z: Tensor
+    pred_x_0: Tensor | None = None
+
+
+def sample(
+    model: NoisePredictor,
+    plan: Plan,
+    seed: int,
+    image_indices: Sequence[int],
+    *,
+    shape: tuple[int, ...] = FACE_SHAPE,
+    start: SampleStep | None = None,
+) -> Iterator[SampleStep]:
+    """Sample images step by step; image i depends on the seed and i, not on its company.
+
+    The arithmetic is done in the dtype and on the device of z. Stopping is not asking for the
+    next step; going on is passing an earlier step as `start`.
+
+    Args:
+        model: the noise predictor.
+        plan: the sampler's table.
+        seed: of all noise, within 0 and 2**64 − 1.
+        image_indices: of the n images within their job, each within 0 and 2**32 − 1.
+        shape: of one image (C, H, W); with a start it is taken from that.
+        start: where to begin; by default at step 0 from standard normal z, in float32.
+
+    Yields:
+        One SampleStep after each step that remains.
+
+    Raises:
+        ValueError: the start does not fit the plan or the images.
+        NonFiniteSampleError: NaN or infinity came up.
+    """
+    if start is None:
+        start = SampleStep(0, noise(seed, image_indices, 0, shape, Purpose.START))
+    if not 0 <= start.step <= len(plan):
+        raise ValueError(f"a start's step must be within 0 and {len(plan)}, not {start.step}")
+    if len(start.z) != len(image_indices):
+        raise ValueError(f"z holds {len(start.z)} images, but there are {len(image_indices)}")
+    return _carry_out(model, plan, seed, image_indices, start)
+
+
+def _carry_out(
+    model: NoisePredictor, plan: Plan, seed: int, image_indices: Sequence[int], start: SampleStep
+) -> Iterator[SampleStep]:
+    z, previous_x_0 = start.z, start.pred_x_0
+    for step in range(start.step, len(plan)):
+        t = plan.timesteps[step].expand(len(z)).to(z.device)
+        # Not around the yields: no mode must leak into the caller's code.
+        with torch.no_grad():
+            eps = model(z, t)
+            pred_x_0 = _predict_x_0(plan, step, z, eps)
+            z = _move(plan, step, z, pred_x_0, previous_x_0)
+            if plan.sigma[step]:
+                fresh = noise(seed, image_indices, step, z.shape[1:], Purpose.STEP, dtype=z.dtype)
+                z = z + plan.sigma[step].item() * fresh.to(z.device)
+        _check_finite(step, z, image_indices)
+        previous_x_0 = pred_x_0
+        yield SampleStep(step + 1, z, pred_x_0)
+
+
+def _predict_x_0(plan: Plan, step: int, z: Tensor, eps: Tensor) -> Tensor:
+    x_0 = plan.p[step].item() * z - plan.q[step].item() * eps
+    return x_0.clamp(-1, 1) if plan.clip_x_0 else x_0
+
+
+def _move(plan: Plan, step: int, z: Tensor, x_0: Tensor, previous_x_0: Tensor | None) -> Tensor:
+    moved = plan.a[step].item() * z + plan.b[step].item() * x_0
+    if not plan.c[step]:
+        return moved
+    if previous_x_0 is None:
+        raise ValueError(f"step {step} of this plan needs the x_0 of the step before")
+    return moved + plan.c[step].item() * previous_x_0
+
+
+def _check_finite(step: int, z: Tensor, image_indices: Sequence[int]) -> None:
+    is_finite = torch.isfinite(z).flatten(1).all(dim=1)
+    if not bool(is_finite.all()):
+        bad = torch.nonzero(~is_finite).flatten().tolist()
+        raise NonFiniteSampleError(step, [image_indices[row] for row in bad])
