@@ -127,21 +127,20 @@ def all_checkpoints(session: Session) -> Sequence[Checkpoint]:
 def note_worker(session: Session, heartbeat: Heartbeat) -> None:
     """Remember that a worker was heard now."""
     now = datetime.now(UTC)
-    worker = session.get(Worker, heartbeat.worker)
-    if worker is None:
-        worker = Worker(id=heartbeat.worker, first_seen_at=now)
-        session.add(worker)
+    seen = {
+        "host": heartbeat.host,
+        "version": heartbeat.version,
+        "slots": 0 if heartbeat.draining else heartbeat.slots,
+        "capabilities": heartbeat.capabilities,
+        "last_seen_at": now,
+    }
+    known = session.get(Worker, heartbeat.worker)
+    if known is None:
         session.execute(delete(Worker).where(Worker.last_seen_at < now - WORKER_KEPT))
-    worker.host = heartbeat.host
-    worker.version = heartbeat.version
-    worker.slots = 0 if heartbeat.draining else heartbeat.slots
-    worker.capabilities = heartbeat.capabilities
-    worker.last_seen_at = now
-
-
-def forget_worker(session: Session, worker_id: str) -> None:
-    """Take a worker that is gone off the list."""
-    session.execute(delete(Worker).where(Worker.id == worker_id))
+        session.add(Worker(id=heartbeat.worker, first_seen_at=now, **seen))
+        return
+    for name, value in seen.items():
+        setattr(known, name, value)
 
 
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:

@@ -74,5 +74,6 @@ def _consume(app: Celery, worker: str, log_level: str) -> None:
         without_mingle=True,
         without_heartbeat=True,
         redirect_stdouts=False,
+        quiet=True,
     )
     celery_worker.start()
