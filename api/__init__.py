@@ -1,1 +1,35 @@
 """The JSON API: HTTP on one side, jobs.service on the other; knows no torch."""
+
+from flask import Blueprint
+
+from api.artifacts import ArtifactRoutes
+from api.checkpoints import CheckpointRoutes
+from api.errors import problem_response
+from api.events import EventRoutes
+from api.health import HealthRoutes
+from api.jobs import JobRoutes
+from api.openapi import OpenApiRoutes
+from api.routing import PREFIX, add_routes
+from jobs.broadcast import Broadcaster
+from jobs.service import JobService
+from jobs.settings import WebSettings
+
+__all__ = ["blueprint"]
+
+
+def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettings) -> Blueprint:
+    """Everything below `/api/v1`, with `/healthz` and `/readyz` at the root."""
+    groups = [
+        JobRoutes(service, has_keys=bool(settings.api_keys)),
+        ArtifactRoutes(service),
+        CheckpointRoutes(service, settings.max_upload_bytes),
+        EventRoutes(service, broadcaster, settings.web_threads),
+    ]
+    version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)
+    for group in [*groups, OpenApiRoutes(groups)]:
+        add_routes(version_1, group)
+    root = Blueprint("api", __name__)
+    add_routes(root, HealthRoutes(service))
+    root.register_blueprint(version_1)
+    root.register_error_handler(Exception, problem_response)
+    return root

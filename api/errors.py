@@ -1,0 +1,164 @@
+"""Errors as problem+json (RFC 9457): the one table of error class → HTTP status."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from pydantic import Field
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnprocessableEntity,
+)
+
+from jobs import errors
+from jobs.contract import Contract
+
+log = logging.getLogger(__name__)
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+INTERNAL_ERROR = "internal_error"
+
+STATUSES: dict[type[errors.JobError], HTTPStatus] = {
+    errors.ValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.JobEndedError: HTTPStatus.CONFLICT,
+    errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
+    errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class FieldProblem(Contract):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Its path, `params.count`; empty for the whole body.")
+    message: str
+    value: Any = Field(None, description="What was sent, a structure as its JSON text.")
+    allowed: str | None = Field(None, description="What may be sent.")
+
+
+class Problem(Contract):
+    """An error, after RFC 9457."""
+
+    type: str = Field(description="`urn:darkroom:problem:` and the code.")
+    title: str = Field(description="What went wrong, whenever this code comes.")
+    status: int
+    detail: str = Field(description="What went wrong this time.")
+    code: str = Field(description="Stable, for programs.")
+    errors: list[FieldProblem] | None = Field(None, description="Field by field.")
+    details: dict[str, Any] | None = Field(None, description="Facts beside the message.")
+
+
+class MalformedJsonError(BadRequest):
+    """The body is not JSON."""
+
+    problem_code = "malformed_json"
+
+
+class BodyTooLargeError(RequestEntityTooLarge):
+    """The body is over the limit of a JSON body."""
+
+    problem_code = "body_too_large"
+
+
+class SubmitterMismatchError(Forbidden):
+    """The body names another submitter than the API key."""
+
+    problem_code = "submitter_mismatch"
+
+
+class TooManyStreamsError(ServiceUnavailable):
+    """All places for open event streams are taken."""
+
+    problem_code = "too_many_streams"
+
+
+class InvalidFieldsError(UnprocessableEntity):
+    """The request says something that cannot be."""
+
+    problem_code = errors.ValidationError.code
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        """Keep what is wrong, field by field."""
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+def status_of(error: type[Exception]) -> int:
+    """The HTTP status of an error class."""
+    if issubclass(error, HTTPException):
+        return error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if issubclass(error, errors.JobError):
+        return STATUSES.get(error, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def code_of(error: type[Exception]) -> str:
+    """The stable code of an error class."""
+    if issubclass(error, errors.JobError):
+        return error.code
+    if issubclass(error, HTTPException) and error.code:
+        generic = HTTPStatus(error.code).phrase.lower().replace(" ", "_").replace("-", "_")
+        return str(getattr(error, "problem_code", generic))
+    return INTERNAL_ERROR
+
+
+def title_of(error: type[Exception]) -> str:
+    """One sentence on an error class."""
+    if issubclass(error, HTTPException) and not hasattr(error, "problem_code"):
+        return HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR).phrase
+    return (error.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is to a caller; of an unexpected one nothing is told."""
+    kind = type(error)
+    values: dict[str, Any] = {
+        "type": f"urn:darkroom:problem:{code_of(kind)}",
+        "title": title_of(kind),
+        "status": status_of(kind),
+        "code": code_of(kind),
+    }
+    if isinstance(error, errors.JobError):
+        values["detail"] = error.message
+        if "field" in error.details:
+            values["errors"] = [_field_problem(error)]
+        elif error.details:
+            values["details"] = error.details
+    elif isinstance(error, HTTPException):
+        values["detail"] = error.description or title_of(kind)
+        if isinstance(error, InvalidFieldsError):
+            values["errors"] = error.problems
+    else:
+        values["title"] = "Internal error"
+        values["detail"] = "Something unexpected went wrong; the server's log says what."
+    return Problem(**values)
+
+
+def problem_response(error: Exception) -> Response:
+    """The answer to a request that met this error; an unexpected one is logged."""
+    if not isinstance(error, errors.JobError | HTTPException):
+        log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    problem = problem_of(error)
+    body = problem.model_dump_json(exclude_unset=True)
+    response = Response(body, problem.status, mimetype=PROBLEM_MEDIA_TYPE)
+    response.cache_control.no_store = True
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():  # Allow, Retry-After, WWW-Authenticate
+            if name.lower() != "content-type":
+                response.headers.add(name, value)
+    return response
+
+
+def _field_problem(error: errors.JobError) -> FieldProblem:
+    known = {key: error.details[key] for key in ("value", "allowed") if key in error.details}
+    return FieldProblem(field=error.details["field"], message=error.message, **known)

@@ -1,0 +1,45 @@
+"""JSON answers and lists that come whole."""
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from api.routing import JSON_MEDIA_TYPE
+from jobs.contract import ArtifactView, CheckpointView, Contract, ShardView, WorkerView
+
+REVALIDATE = "private, no-cache"  # may be kept, must be asked for
+IMMUTABLE = "private, max-age=31536000, immutable"
+
+
+class WholeList(Contract):
+    """Base of lists that need no pages."""
+
+    next_cursor: None = Field(None, description="Such a list always comes whole.")
+
+
+class ShardList(WholeList):
+    """The shards of a job, in order."""
+
+    items: list[ShardView]
+
+
+class ArtifactList(WholeList):
+    """What a job made: the whole's artifacts first, then the shards' pieces."""
+
+    items: list[ArtifactView]
+
+
+class CheckpointList(WholeList):
+    """All checkpoints, newest first."""
+
+    items: list[CheckpointView]
+
+
+class WorkerList(WholeList):
+    """Workers that are online."""
+
+    items: list[WorkerView]
+
+
+def json_response(model: BaseModel, status: int = 200) -> Response:
+    """The model as JSON."""
+    return Response(model.model_dump_json(), status, mimetype=JSON_MEDIA_TYPE)
