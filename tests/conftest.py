@@ -1,0 +1,127 @@
+"""Fixtures of all tests: real servers and files, each made anew and ended by its process id."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from alembic import command
+from alembic.config import Config
+
+from jobs.settings import WebSettings
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 10.0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives a port on 127.0.0.1 that nobody listens on."""
+    return _free_port
+
+
+class RedisServer:
+    """A real redis-server of this test's own, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        arguments += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+        log = (self.folder / "redis.log").open("ab")
+        self._process = subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
+        log.close()
+        deadline = time.monotonic() + START_SECONDS
+        client = self.client()
+        while True:
+            try:
+                client.ping()
+                client.close()
+                return
+            except redis.exceptions.RedisError:
+                assert time.monotonic() < deadline, "redis-server did not start"
+                time.sleep(0.02)
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, protocol=2)
+
+    def flush(self) -> None:
+        client = self.client()
+        client.flushall()
+        client.close()
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    def stop(self) -> None:
+        self.kill(signal.SIGTERM)
+
+    def forget(self) -> None:
+        """Lose everything that was written to disk (only while it is down)."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A running Redis of this test's own."""
+    if shutil.which("redis-server") is None:
+        pytest.fail("redis-server is not installed: `make test` installs it")
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+def migrate(database_url: str) -> None:
+    """Bring a database to the newest schema."""
+    config = Config(toml_file=ROOT / "pyproject.toml")
+    config.attributes["database_url"] = database_url
+    command.upgrade(config, "head")
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "darkroom.sqlite"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, migrated_file: Path) -> str:
+    """The URL of a migrated database of this test's own."""
+    path = tmp_path / "data" / "darkroom.sqlite"
+    path.parent.mkdir()
+    shutil.copy(migrated_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def web_settings(tmp_path: Path, database_url: str, redis_server: RedisServer) -> WebSettings:
+    """Settings of a web program over this test's own database, Redis and artifact folder."""
+    return WebSettings(
+        redis_url=redis_server.url,
+        database_url=database_url,
+        artifacts_url=str(tmp_path / "artifacts"),
+        host="127.0.0.1",
+        port=0,
+    )
