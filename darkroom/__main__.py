@@ -1,0 +1,55 @@
+"""`darkroom`: one command line for the programs and for the people who use them."""
+
+import importlib
+
+import click
+
+from darkroom import lifeline
+
+COMMANDS = {
+    "up": "up",
+    "demo": "demo",
+    "submit": "submit",
+    "watch": "watch",
+    "jobs": "jobs",
+    "cancel": "cancel",
+    "download": "download",
+    "import": "import_checkpoint",
+    "web": "web",
+    "dispatcher": "dispatcher",
+    "worker": "worker",
+    "migrate": "migrate",
+}
+
+
+class Commands(click.Group):
+    """Commands imported when they are used, so that each program loads only what it needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the help text."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(f"darkroom.commands.{module}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--lifeline", "lifeline_fd", type=int, hidden=True)
+@click.version_option(package_name="darkroom")
+def main(lifeline_fd: int | None) -> None:
+    """Pictures develop out of noise on GPU workers.
+
+    `darkroom up` starts everything on this computer; submit, watch, jobs, cancel, download and
+    import talk to it over HTTP.
+    """
+    if lifeline_fd is not None:
+        lifeline.follow(lifeline_fd)
+
+
+if __name__ == "__main__":
+    main(prog_name="darkroom")

@@ -1,0 +1,14 @@
+"""`darkroom cancel`."""
+
+import click
+
+from darkroom.client import Client
+from darkroom.options import with_client
+
+
+@click.command("cancel")
+@click.argument("job_id", metavar="JOB")
+@with_client
+def command(client: Client, job_id: str) -> None:
+    """Cancel JOB, unless it has ended."""
+    click.echo(f"job {job_id} {client.cancel(job_id).status.value}", err=True)

@@ -1,0 +1,13 @@
+"""`darkroom dispatcher`."""
+
+import click
+
+from darkroom.options import read_settings
+from dispatcher.main import run
+from jobs.settings import DispatcherSettings
+
+
+@click.command("dispatcher")
+def command() -> None:
+    """Send work to workers and record what they report."""
+    run(read_settings(DispatcherSettings))

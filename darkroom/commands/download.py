@@ -1,0 +1,25 @@
+"""`darkroom download`."""
+
+from pathlib import Path
+
+import click
+
+from darkroom.client import Client
+from darkroom.options import with_client
+from darkroom.results import save_results
+
+
+@click.command("download")
+@click.argument("job_id", metavar="JOB")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for the files.",
+)
+@with_client
+def command(client: Client, job_id: str, folder: Path) -> None:
+    """Save what JOB made: collage.png, images/000.png, …, images.npy and job.json."""
+    click.echo(f"{save_results(client, job_id, folder)} files in {folder}/", err=True)

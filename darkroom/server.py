@@ -1,0 +1,42 @@
+"""The WSGI server of `darkroom web`: one process, many threads, since an open page holds one."""
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from darkroom.web import create_app
+from jobs.settings import WebSettings
+
+SPARE_CONNECTIONS = 512  # idle keep-alive connections beside the busy ones
+SECONDS_TO_END = 5  # for requests that run at SIGTERM
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+    """Gunicorn with one worker process of `web_threads` threads."""
+
+    def __init__(self, settings: WebSettings, listen_fd: int | None) -> None:
+        """Serve on the settings' address, or on a socket that listens already."""
+        self._settings = settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"{host}:{settings.port}" if listen_fd is None else f"fd://{listen_fd}"
+        self._options: dict[str, Any] = {
+            "bind": address,
+            "workers": 1,
+            "worker_class": "darkroom.web_worker.WebWorker",
+            "threads": settings.web_threads,
+            "worker_connections": settings.web_threads + SPARE_CONNECTIONS,
+            "graceful_timeout": SECONDS_TO_END,
+            "control_socket_disable": True,
+            "loglevel": settings.log_level.lower(),
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Give gunicorn our options; it reads no file, variable or argument of its own."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Build the application, in the process that serves it."""
+        return create_app(self._settings)
