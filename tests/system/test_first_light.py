@@ -1,0 +1,26 @@
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def test_a_job_goes_the_whole_road(system, checkpoint):
+    system.start_dispatcher()
+    system.start_worker()
+
+    job = system.submit(checkpoint=checkpoint, count=30, num_inference_steps=10, seed=1)
+    ended = system.wait_ended(job.id)
+
+    assert ended.status == "succeeded", ended.error
+    assert ended.progress.done == ended.progress.total == 300
+    artifacts = system.service.list_artifacts(job.id)
+    assert [(a.shard, a.role, a.shape) for a in artifacts] == [
+        (None, "collage", [144, 480]),
+        (None, "images", [30, 48, 48]),
+        (0, "images", [25, 48, 48]),
+        (1, "images", [5, 48, 48]),
+    ]
+    collage = Image.open(io.BytesIO(system.service.read_artifact(artifacts[0].id)))
+    images = np.load(io.BytesIO(system.images(job.id)))
+    assert collage.mode == "L"
+    assert np.array_equal(np.asarray(collage)[48:96, 0:48], images[10])
