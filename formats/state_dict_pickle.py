@@ -6,12 +6,12 @@ of our own: a global stays a name, a call is one of three known constructs or an
 Source of the opcodes: Python's `pickletools`; of the constructs: `torch.save`'s zip format.
 """
 
-import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from formats.errors import MalformedCheckpointError, UnsafePickleError
+from formats.pickle_opcodes import read_opcodes
 
 _ORDERED_DICT = "collections.OrderedDict"
 _TENSOR = "torch._utils._rebuild_tensor_v2"
@@ -79,13 +79,8 @@ def parse_state_dict_pickle(program: bytes) -> object:
         MalformedCheckpointError: it is damaged.
     """
     machine = _Machine()
-    try:
-        for opcode, argument, _ in pickletools.genops(program):
-            machine.execute(opcode.name, argument)
-    except (UnsafePickleError, MalformedCheckpointError):
-        raise
-    except (ValueError, IndexError, OverflowError) as error:
-        raise MalformedCheckpointError(f"data.pkl is damaged: {error}") from error
+    for opcode, argument in read_opcodes(program, machine.opcodes):
+        machine.execute(opcode, argument)
     return machine.result()
 
 
@@ -100,7 +95,7 @@ class _Machine:
             "PROTO": self._ignore,
             "FRAME": self._ignore,
             "STOP": self._ignore,
-            "GLOBAL": lambda argument: self._global(*argument.split(" ", 1)),
+            "GLOBAL": lambda argument: self._global(*argument),
             "STACK_GLOBAL": self._stack_global,
             "MARK": lambda _: self._marks.append(len(self._stack)),
             "EMPTY_DICT": lambda _: self._stack.append({}),
@@ -124,19 +119,17 @@ class _Machine:
             "BUILD": self._build,
         }
 
+    @property
+    def opcodes(self) -> set[str]:
+        return {*_CONSTANTS, *_LITERALS, *self._actions}
+
     def execute(self, opcode: str, argument: Any) -> None:
         if opcode in _CONSTANTS:
             self._stack.append(_CONSTANTS[opcode])
         elif opcode in _LITERALS:
             self._stack.append(argument)
-        elif opcode in self._actions:
-            self._actions[opcode](argument)
         else:
-            named = f" ({str(argument)[:100]})" if argument is not None else ""
-            raise UnsafePickleError(
-                f"data.pkl uses the opcode {opcode}{named}, which no state_dict needs; nothing "
-                "was executed. Save model.state_dict() alone"
-            )
+            self._actions[opcode](argument)
 
     def result(self) -> object:
         if len(self._stack) != 1:
@@ -169,7 +162,7 @@ class _Machine:
             raise MalformedCheckpointError(f"data.pkl applies {opcode} to no {kind.__name__}")
         return self._stack[-1]
 
-    def _global(self, module: str, name: str = "") -> None:
+    def _global(self, module: str, name: str) -> None:
         full_name = f"{module}.{name}"
         if full_name not in _ALLOWED_GLOBALS:
             raise UnsafePickleError(

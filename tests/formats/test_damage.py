@@ -59,7 +59,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "safetensors": (folder / "safetensors").read_bytes(),
         "pickle": pickled,
         "npy": npy.getvalue(),
-        "npy.gz": gzip.compress(npy.getvalue()),
+        "npy.gz": gzip.compress(npy.getvalue(), mtime=0),
         "png": encode_png(np.zeros((4, 4), np.uint8), {"seed": 1}),
     }
 
