@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint type check bench migrate revision format
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PINNED := --constraint constraints.txt --build-constraint constraints.txt
+
+help:  ## Show these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.developer  ## Install everything into .venv, pinned
+
+demo: $(VENV)/.user  ## Start all, sample 100 faces, save them in out/ (EXIT=1: end then)
+	$(BIN)/darkroom demo $(if $(filter-out 0,$(EXIT)),--exit)
+
+run: $(VENV)/.user  ## Start all and serve on http://127.0.0.1:8000
+	$(BIN)/darkroom up
+
+test: setup  ## Run all tests (where it may, it installs Debian's redis-server and chromium)
+	@.ci/debian-packages
+	$(BIN)/pytest
+
+lint: setup  ## Check style and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: setup  ## Check types
+	$(BIN)/mypy
+
+check: lint type test  ## Everything that must pass before a commit
+
+bench: setup  ## Run the benchmarks
+	$(BIN)/python -m benchmarks
+
+migrate: $(VENV)/.user  ## Bring the database that the environment names up to date
+	$(BIN)/darkroom migrate
+
+revision: setup  ## Write a migration from the tables: make revision m="add progress"
+	$(BIN)/alembic revision --autogenerate -m "$(m)"
+
+format: setup  ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.user: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Darkroom needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
+	@echo "Installing the pinned packages into $(VENV); PyTorch is large, this takes a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --upgrade pip
+	$(PIP) install --quiet $(PINNED) --editable '.[worker,embedded]'
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.user
+	$(PIP) install --quiet $(PINNED) --group dev
+	@touch $@
