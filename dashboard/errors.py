@@ -1,0 +1,52 @@
+"""Errors as pages, in the same words as the API's."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Blueprint, Response, make_response, render_template
+from werkzeug.exceptions import HTTPException
+
+from jobs import errors
+
+log = logging.getLogger(__name__)
+
+STATUSES: dict[type[errors.JobError], HTTPStatus] = {
+    errors.ValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.JobEndedError: HTTPStatus.CONFLICT,
+    errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
+    errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def error_page(error: Exception) -> Response:
+    """The page for an error; of an unexpected one the log says more than the page."""
+    if isinstance(error, errors.JobError):
+        status, message = STATUSES[type(error)], error.message
+    elif isinstance(error, HTTPException) and error.code:
+        status = HTTPStatus(error.code)
+        message = error.description or status.description
+    else:
+        log.error("a page failed", exc_info=error)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        message = "Something unexpected went wrong; the server's log says what."
+    job_id = error.details.get("job_id") if isinstance(error, errors.JobEndedError) else None
+    page = render_template("error.html", status=status, message=message, job_id=job_id)
+    response = make_response(page, status)
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():  # Allow, Retry-After
+            if name.lower() != "content-type":
+                response.headers[name] = value
+    return response
+
+
+def add_error_pages(pages: Blueprint) -> None:
+    """Answer with a page whatever goes wrong in one of these pages."""
+    pages.register_error_handler(errors.JobError, error_page)
+    pages.register_error_handler(HTTPException, error_page)
+    pages.register_error_handler(Exception, error_page)

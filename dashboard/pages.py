@@ -1,0 +1,138 @@
+"""The pages that show jobs, their faces and the workers."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from dashboard.contact_sheet import find, finished_faces, sheet_of
+from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
+from jobs.errors import ValidationError
+from jobs.service import JobService
+
+API = "/api/v1"
+JOBS_PER_PAGE = 24
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture of a job; `shard` tells a preview, which changes, from a collage."""
+
+    url: str
+    shard: int | None = None
+
+
+class Pages:
+    """The list of jobs, a job, the workers."""
+
+    def __init__(self, service: JobService) -> None:
+        """Show what this service knows."""
+        self._service = service
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Serve them."""
+        pages.add_url_rule("/", "index", self.index)
+        pages.add_url_rule("/jobs/<job_id>", "job", self.job)
+        pages.add_url_rule("/jobs/<job_id>/cancel", "cancel", self.cancel, methods=["POST"])
+        pages.add_url_rule("/jobs/<job_id>/previews/<int:shard>.png", "preview", self.preview)
+        pages.add_url_rule("/workers", "workers", self.workers)
+
+    def index(self) -> str:
+        """A page of jobs, newest first."""
+        status = _status_filter()
+        cursor = request.args.get("cursor")
+        page = self._service.list_jobs(JOBS_PER_PAGE, cursor, status)
+        return render_template(
+            "index.html",
+            jobs=page.items,
+            thumbnails={job.id: self._thumbnail(job) for job in page.items},
+            next_cursor=page.next_cursor,
+            is_first_page=cursor is None,
+            status=status,
+            statuses=list(JobStatus),
+            is_active=any(job.status in ACTIVE for job in page.items),
+            broker_is_away=not self._service.broker_is_reachable(),
+            api=API,
+        )
+
+    def job(self, job_id: str) -> str:
+        """One job, whole."""
+        job = self._service.get_job(job_id)
+        shards = self._service.list_shards(job_id)
+        artifacts = self._service.list_artifacts(job_id)
+        sheet = sheet_of(artifacts, request.args.get("faces", 1, int))
+        first_images = {shard.index: shard.first_image for shard in shards}
+        return render_template(
+            "job.html",
+            job=job,
+            shards=shards,
+            previews=[shard for shard in shards if _has_preview(shard)],
+            sheet=sheet,
+            faces=[] if sheet else finished_faces(artifacts, first_images),
+            images=find(artifacts, ArtifactRole.IMAGES),
+            again={key: _typed(value) for key, value in job.params.items() if value is not None},
+            is_active=not job.status.has_ended,
+            broker_is_away=not job.status.has_ended and not self._service.broker_is_reachable(),
+            api=API,
+        )
+
+    def cancel(self, job_id: str) -> Response:
+        """Cancel, and show the job."""
+        self._service.cancel(job_id)
+        return redirect(url_for(".job", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+    def preview(self, job_id: str, shard: int) -> Response:
+        """The newest preview of a shard; pages put its version into the query string."""
+        preview = self._service.preview(job_id, shard)
+        response = make_response(preview.png)
+        response.mimetype = "image/png"
+        response.set_etag(preview.version)
+        response.cache_control.no_cache = True
+        return response.make_conditional(request)
+
+    def workers(self) -> str:
+        """The workers that are online."""
+        return render_template(
+            "workers.html",
+            workers=self._service.list_workers(),
+            is_active=True,
+            broker_is_away=not self._service.broker_is_reachable(),
+        )
+
+    def _thumbnail(self, job: JobView) -> Thumbnail | None:
+        if job.status is JobStatus.SUCCEEDED:
+            collage = find(self._service.list_artifacts(job.id), ArtifactRole.COLLAGE)
+            return Thumbnail(f"{API}/artifacts/{collage.id}") if collage else None
+        if job.status is not JobStatus.RUNNING:
+            return None
+        for shard in self._service.list_shards(job.id):
+            if _has_preview(shard):
+                url = url_for(
+                    ".preview", job_id=job.id, shard=shard.index, version=shard.preview_version
+                )
+                return Thumbnail(url, shard.index)
+        return None
+
+
+def _has_preview(shard: ShardView) -> bool:
+    return shard.status is JobStatus.RUNNING and shard.preview_version > 0
+
+
+def _status_filter() -> JobStatus | None:
+    wanted = request.args.get("status")
+    if not wanted:
+        return None
+    if wanted not in list(JobStatus):
+        allowed = ", ".join(JobStatus)
+        raise ValidationError(
+            f"status must be one of {allowed}, not {wanted!r}",
+            field="status",
+            value=wanted,
+            allowed=allowed,
+        )
+    return JobStatus(wanted)
+
+
+def _typed(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

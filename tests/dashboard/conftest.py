@@ -1,0 +1,211 @@
+"""The dashboard over a real database, artifact store and Redis.
+
+`Bench` does to a job's rows what the dispatcher records of a worker's reports, through the same
+state machine and the same streams, so that pages can be seen at every moment of a job.
+"""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from darkroom.web import create_app, end_streams
+from formats.architectures import unet_shapes
+from formats.checkpoint import write_checkpoint
+from formats.description import CheckpointDescription
+from formats.pictures import collage, encode_png
+from jobs import store, transitions
+from jobs.artifacts import attempt_folder
+from jobs.contract import ArtifactRole, JobUpdate, Progress, job_request_adapter
+from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
+from jobs.service import JobService, open_service
+from jobs.settings import WebSettings
+from jobs.streams import DispatcherStreams, WorkerStreams
+from jobs.tables import Shard
+from synthetic import synthetic_faces
+
+WORKER = "gpu-box-1"
+SHARD_IMAGES = 25
+MAX_UPLOAD_BYTES = 200_000
+
+
+@dataclass
+class Bench:
+    """A service, and the hands of a dispatcher and a worker."""
+
+    service: JobService
+    settings: WebSettings
+    folder: Path
+    checkpoint: str = ""
+
+    def __post_init__(self) -> None:
+        self._updates = DispatcherStreams(self.settings.redis_url)
+        self._previews = WorkerStreams(self.settings.redis_url, WORKER)
+        self.checkpoint = self.import_checkpoint("course.safetensors", "Course network")
+
+    def checkpoint_file(self, name: str, width: int = 2) -> Path:
+        """A file with a small network of random weights."""
+        random = np.random.default_rng(7)
+        path = self.folder / name
+        weights = {
+            key: random.standard_normal(shape).astype(np.float32)
+            for key, shape in unet_shapes(width).items()
+        }
+        write_checkpoint(path, weights, CheckpointDescription("unet", width))
+        return path
+
+    def import_checkpoint(self, file: str, name: str) -> str:
+        return self.service.import_checkpoint(self.checkpoint_file(file), name).id
+
+    def submit(self, name: str | None = None, submitter: str = "ada", **params: Any) -> str:
+        params = {"checkpoint": self.checkpoint, "seed": 2**64 - 1} | params
+        request = job_request_adapter.validate_python(
+            {"kind": "sample", "name": name, "params": params}
+        )
+        return self.service.submit(request, submitter).job.id
+
+    def worker_is_online(self, worker: str = WORKER) -> None:
+        heartbeat = Heartbeat(
+            worker=worker,
+            queue=worker,
+            host="lab",
+            pid=1,
+            version="0.1.0",
+            slots=1,
+            running=[],
+            capabilities={"device": "cuda:0", "precision": "bfloat16"},
+        )
+        with self.service._database.write() as session:
+            store.note_worker(session, heartbeat)
+
+    def report(
+        self,
+        job: str,
+        index: int,
+        status: ReportStatus = ReportStatus.RUNNING,
+        step: int = 0,
+        worker: str = WORKER,
+        **said: Any,
+    ) -> None:
+        """A report of this shard's newest attempt is recorded; it is sent first if it waits."""
+        with self.service._database.write() as session:
+            shard = session.get_one(Shard, f"{job}-{index}")
+            if shard.holder is None and shard.sent_to is None:
+                transitions.send_anew(session, shard.id, shard.attempt, worker)
+                session.refresh(shard)
+            artifacts = self._results(shard, worker) if status is ReportStatus.SUCCEEDED else []
+            report = Report(
+                worker=worker,
+                job_id=job,
+                shard_id=shard.id,
+                attempt=shard.attempt,
+                seq=time.monotonic_ns(),
+                status=status,
+                done=step * shard.image_count if shard.kind == "sample" else 0,
+                running=[],
+                **said,
+            )
+            recorded = transitions.record_report(session, report, 3)
+            assert recorded.counts
+            if artifacts:
+                store.add_artifacts(session, shard, artifacts)
+            transitions.refresh_job(session, job)
+        version = said.get("preview_version")
+        self.publish(job, {index: version} if version else {}, recorded.is_change)
+
+    def publish(self, job: str, previews: dict[int, int], shards_changed: bool) -> None:
+        view = self.service.get_job(job)
+        update = JobUpdate(
+            job_id=job,
+            status=view.status,
+            status_seq=view.status_seq,
+            progress=Progress(done=view.progress.done, total=view.progress.total),
+            previews=previews,
+            shards_changed=shards_changed,
+        )
+        self._updates.publish([update])
+
+    def show_preview(self, job: str, index: int, step: int, version: int) -> None:
+        """The shard's faces appear out of noise, and the report says that there is a preview."""
+        shard = self.service.list_shards(job)[index]
+        total = self.service.get_job(job).params["num_inference_steps"]
+        share = step / total
+        faces = _faces(shard.image_count, shard.first_image).astype(np.float64)
+        noise = np.random.default_rng(version).normal(128, 64, faces.shape)
+        mixed = np.clip(share * faces + (1 - share) * noise, 0, 255).astype(np.uint8)
+        self._previews.put_preview(shard.id, version, encode_png(collage(mixed, 10)))
+        self.report(job, index, step=step, preview_version=version)
+
+    def finish(self, job: str) -> None:
+        """Every shard succeeds, and then the collage is made."""
+        steps = self.service.get_job(job).params["num_inference_steps"]
+        for shard in self.service.list_shards(job):
+            if not shard.status.has_ended:
+                self.report(job, shard.index, step=steps)
+                self.report(job, shard.index, ReportStatus.SUCCEEDED, step=steps)
+
+    def _results(self, shard: Shard, worker: str) -> list[ArtifactRecord]:
+        folder = attempt_folder(shard.job_id, shard.id, shard.attempt, worker)
+        faces = _faces(shard.image_count, shard.first_image)
+        array = io.BytesIO()
+        np.save(array, faces)
+        files = {"images.npy": (ArtifactRole.IMAGES, array.getvalue(), list(faces.shape))}
+        if shard.kind == "assemble":
+            columns = self.service.get_job(shard.job_id).params["columns"]
+            sheet = collage(faces, columns)
+            size = [sheet.height, sheet.width]
+            files["collage.png"] = (ArtifactRole.COLLAGE, encode_png(sheet), size)
+        records = []
+        for name, (role, content, shape) in files.items():
+            self.service._artifacts.write_bytes(f"{folder}/{name}", content)
+            records.append(
+                ArtifactRecord(
+                    role=role,
+                    name=name,
+                    path=f"{folder}/{name}",
+                    shape=shape,
+                    media_type="image/png" if name.endswith("png") else "application/octet-stream",
+                    size_bytes=len(content),
+                    sha256=sha256(content).hexdigest(),
+                )
+            )
+        return records
+
+
+def _faces(count: int, start: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return synthetic_faces(count, seed=7, start=start)[0]
+
+
+@pytest.fixture
+def settings(web_settings: WebSettings) -> WebSettings:
+    return web_settings.model_copy(
+        update={"shard_images": SHARD_IMAGES, "max_upload_bytes": MAX_UPLOAD_BYTES}
+    )
+
+
+@pytest.fixture
+def app(settings: WebSettings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    end_streams(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def bench(app: Flask, settings: WebSettings, tmp_path: Path) -> Iterator[Bench]:
+    service = open_service(settings)
+    with closing(service._database):
+        yield Bench(service, settings, tmp_path)
