@@ -50,36 +50,46 @@ class Dispatcher:
     def close(self) -> None:
         """Close all connections."""
         self._celery.close()
+        self._streams.close()
         self._database.close()
 
     def run_pass(self) -> None:
         """Wait for messages for a moment, then do all that is to be done."""
+        began = time.monotonic()
         try:
-            entries = self._read()
+            entries, has_read_all = self._read()
         except StreamError as error:
-            if self._has_redis:
-                log.warning("Redis is away: %s", error)
-            self._has_redis = False
+            self._miss_redis(error)
             self._roster.renew_leases()
             time.sleep(min(1.0, self._settings.poll_seconds))
             return
+        if has_read_all:
+            self._roster.note_listening(began)
         started = time.monotonic()
         try:
-            self._work(entries)
+            self._work(entries, has_read_all)
         except BaseException:
             self._reads_pending = True  # nothing was acknowledged: read it again
+            self._roster.renew_leases()
             raise
         if time.monotonic() - started > SLOW_PASS_SECONDS:
             log.warning("a pass took %.1f s: leases begin anew", time.monotonic() - started)
             self._roster.renew_leases()
 
-    def _read(self) -> list[Entry]:
+    def _miss_redis(self, error: StreamError) -> None:
+        if self._has_redis:
+            log.warning("Redis is away: %s", error)
+        self._has_redis = False
+
+    def _read(self) -> tuple[list[Entry], bool]:
+        """New entries, and whether these were all."""
         if not self._has_redis:
             self._streams.make_group()
             self._welcome_redis()
+        is_pending = self._reads_pending
         try:
             entries = self._streams.read(
-                pending=self._reads_pending,
+                pending=is_pending,
                 count=BATCH,
                 block_seconds=self._settings.poll_seconds,
             )
@@ -89,10 +99,10 @@ class Dispatcher:
             log.warning("Redis lost its data: starting anew")
             self._streams.make_group()
             self._welcome_redis()
-            return []
-        if self._reads_pending and not entries:
+            return [], False
+        if not entries:
             self._reads_pending = False
-        return entries
+        return entries, not is_pending and len(entries) < BATCH
 
     def _welcome_redis(self) -> None:
         """Redis is there (again), perhaps empty: nobody's silence until now counts."""
@@ -101,9 +111,8 @@ class Dispatcher:
         self._reads_pending = True
         self._has_redis = True
 
-    def _work(self, entries: Sequence[Entry]) -> None:
+    def _work(self, entries: Sequence[Entry], has_read_all: bool) -> None:
         outcome = Outcome()
-        has_read_all = len(entries) < BATCH
         silent = []
         if has_read_all:
             with self._database.read() as session:
@@ -118,9 +127,9 @@ class Dispatcher:
             self._recorder.finish(session, outcome)
             for shard_id in outcome.returned:
                 self._sender.pause(shard_id)
-            if has_read_all:
+            if has_read_all:  # else who is free, and what is unanswered, is not known yet
                 departures += self._sender.repeat_unanswered(session)
-            departures += self._sender.fill_slots(session)
+                departures += self._sender.fill_slots(session)
         self._after_commit(entries, outcome, departures)
 
     def _after_commit(
@@ -129,14 +138,17 @@ class Dispatcher:
         for queue, order in departures:
             try:
                 send_shard(self._celery, queue, order)
-            except SEND_ERRORS as error:  # sent again when no report comes
+            except SEND_ERRORS as error:  # this and the rest are sent again: no report comes
                 log.warning("could not send shard %s: %s", order.shard_id, error)
-        with contextlib.suppress(StreamError):  # the next read tells that Redis is away
+                break
+        try:
             if outcome.orders:
                 self._streams.send_orders(outcome.orders)
             self._streams.acknowledge([entry.id for entry in entries])
             if outcome.updates:
                 self._streams.publish(outcome.updates)
+        except StreamError as error:  # all is said anew when Redis is welcomed
+            self._miss_redis(error)
         for job_id, shard_id, attempt, worker in outcome.succeeded:
             self._keep_only(job_id, shard_id, attempt_folder(job_id, shard_id, attempt, worker))
         self._keep_house()

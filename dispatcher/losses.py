@@ -45,8 +45,7 @@ class LossWatch:
             worker = shard.holder
             if worker is None or shard.status != JobStatus.RUNNING:
                 continue
-            silence = self._roster.silent_seconds(shard.id, shard.attempt, worker)
-            if silence <= self._lease_seconds:
+            if not self._is_silent(shard.id, shard.attempt, worker):
                 continue
             try:
                 manifest = self._artifacts.read_manifest(
@@ -58,6 +57,9 @@ class LossWatch:
             silent.append(SilentAttempt(shard.id, shard.job_id, shard.attempt, worker, manifest))
         return silent
 
+    def _is_silent(self, shard_id: str, attempt: int, worker: str) -> bool:
+        return self._roster.silent_seconds(shard_id, attempt, worker) > self._lease_seconds
+
     def take_back(
         self,
         session: Session,
@@ -68,6 +70,8 @@ class LossWatch:
     ) -> None:
         """Record the finished ones as succeeded, and queue or fail the others."""
         for attempt in silent:
+            if not self._is_silent(attempt.shard_id, attempt.attempt, attempt.worker):
+                continue  # heard among the messages of this pass
             shard = session.get_one(Shard, attempt.shard_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)

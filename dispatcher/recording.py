@@ -53,15 +53,17 @@ class Recorder:
             else:
                 self._record_heartbeat(session, message, outcome)
 
-    def record_report(self, session: Session, report: Report, outcome: Outcome) -> bool:
+    def record_report(self, session: Session, report: Report, outcome: Outcome) -> None:
         """Write one report if it counts, and acknowledge it in either case."""
         recorded = transitions.record_report(session, report, self._max_losses)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
+        if recorded.counts or recorded.is_change:
+            outcome.touch(report.job_id, is_change=recorded.is_change)
         if not recorded.counts:
             self._stop_unless_it_may_run(
                 session, report.worker, (report.shard_id, report.attempt), outcome
             )
-            return False
+            return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
             store.add_artifacts(session, shard, report.artifacts)
@@ -77,8 +79,6 @@ class Recorder:
                 shard.losses,
                 report.error.message if report.error else "no reason given",
             )
-        outcome.touch(shard.job_id, is_change=recorded.is_change)
-        return True
 
     def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
         store.note_worker(session, beat)

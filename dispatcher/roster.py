@@ -40,7 +40,7 @@ class Roster:
         self._clock = clock
         self._workers: dict[str, KnownWorker] = {}
         self._mentioned: dict[tuple[str, int, str], float] = {}
-        self._leases_since = clock()
+        self._leases_since = self._listened_at = clock()
         self.sent: dict[str, Sent] = {}
 
     def renew_leases(self) -> None:
@@ -50,6 +50,10 @@ class Roster:
         self.sent = {
             shard_id: Sent(sent.worker, sent.attempt, now) for shard_id, sent in self.sent.items()
         }
+
+    def note_listening(self, since: float) -> None:
+        """All that was said until `since` is read: a silence lasts no longer than that."""
+        self._listened_at = since
 
     def hear(self, message: Heartbeat | Report) -> None:
         """Take in a message of a worker."""
@@ -70,12 +74,14 @@ class Roster:
     def silent_seconds(self, shard_id: str, attempt: int, worker: str) -> float:
         """How long this attempt has not been heard of while we were listening."""
         mentioned = self._mentioned.get((shard_id, attempt, worker), self._leases_since)
-        return self._clock() - max(mentioned, self._leases_since)
+        return self._listened_at - max(mentioned, self._leases_since)
 
     def is_alive(self, worker: str) -> bool:
-        """Whether this worker was heard within a lease."""
+        """Whether this worker has told its queue, and was heard within a lease."""
         known = self._workers.get(worker)
-        return known is not None and self._clock() - known.heard_at <= self._lease_seconds
+        if known is None or known.heartbeat is None:
+            return False
+        return self._clock() - known.heard_at <= self._lease_seconds
 
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""

@@ -98,10 +98,10 @@ class WorkerStreams:
             )
         pipeline.execute()
 
-    def read_orders(self, last_id: str) -> list[tuple[str, Order]]:
-        """Block for orders after `last_id`; empty after a while."""
+    def read_orders(self, last_id: str) -> list[tuple[str, Order | None]]:
+        """Block for orders after `last_id`; None is one that cannot be understood."""
         reply = self._blocking.xread({_orders_key(self._worker): last_id}, block=self._block_ms)
-        return [(i, Order.model_validate_json(data)) for i, data in _entries(reply)]
+        return [(i, _order(data)) for i, data in _entries(reply)]
 
     def put_preview(self, shard_id: str, version: int, png: bytes) -> None:
         """Overwrite the preview of a shard."""
@@ -118,6 +118,10 @@ class DispatcherStreams:
     def __init__(self, redis_url: str) -> None:
         """Prepare a connection; reads block for at most a few seconds on it."""
         self._redis = connect(redis_url, 10)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
 
     def make_group(self) -> bool:
         """Make the consumer group that reads from 0; False if it was there."""
@@ -256,9 +260,22 @@ class UpdateReader:
 
 
 def _updates(entries: list[tuple[str, bytes]]) -> list[UpdateEntry]:
-    return [
-        UpdateEntry(i, JobUpdate.model_validate_json(data) if data else None) for i, data in entries
-    ]
+    return [UpdateEntry(i, _update(data)) for i, data in entries]
+
+
+def _update(data: bytes) -> JobUpdate | None:
+    """None, which is a reset, also for what another version says."""
+    try:
+        return JobUpdate.model_validate_json(data)
+    except ValidationError:
+        return None
+
+
+def _order(data: bytes) -> Order | None:
+    try:
+        return Order.model_validate_json(data)
+    except ValidationError:
+        return None
 
 
 def _message(data: bytes) -> Report | Heartbeat | Hint | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
@@ -29,10 +29,10 @@ ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of a report: whether it counted, and whether it changed more than progress."""
+    """What became of a report: whether it counted, and whether more than progress has changed."""
 
     counts: bool
-    is_change: bool = False
+    is_change: bool
 
 
 def _now() -> datetime:
@@ -106,16 +106,14 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
 
 def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
     """Write what a worker says of an attempt, if its word counts."""
-    held = _hold(session, report)
-    if not held:
-        resume_holder(session, report.shard_id, report.attempt, report.worker)
+    has_moved = _hold(session, report) or resume_holder(
+        session, report.shard_id, report.attempt, report.worker
+    )
     values = _reported_values(report)
     if report.status is ReportStatus.LOST:
-        values |= _loss_values(report.error, report.saved_step, max_losses)
+        values |= _loss_values(report.error, values["saved_step"], max_losses)
     counts = _changed(session, update(Shard).where(*_guard(report)).values(**values))
-    if not counts:
-        return Recorded(counts=False)
-    return Recorded(counts=True, is_change=held or report.status.is_final)
+    return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 
 def _hold(session: Session, report: Report) -> bool:
@@ -164,7 +162,7 @@ def may_run(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
             select(Shard.id).where(
                 Shard.id == shard_id,
                 Shard.attempt == attempt,
-                (Shard.holder == worker) | Shard.holder.is_(None),
+                (Shard.holder == worker) | (Shard.holder.is_(None) & Shard.sent_to.is_not(None)),
                 Shard.status.in_(ACTIVE_VALUES),
             )
         )
@@ -186,7 +184,10 @@ def _reported_values(report: Report) -> dict[str, Any]:
     values: dict[str, Any] = {
         "seq": report.seq,
         "done": report.done,
-        "saved_step": report.saved_step,
+        # A new attempt says 0 until it has loaded what an earlier one saved.
+        "saved_step": case(
+            (Shard.saved_step > report.saved_step, Shard.saved_step), else_=report.saved_step
+        ),
         "preview_version": report.preview_version,
     }
     if report.status is ReportStatus.SUCCEEDED:
@@ -207,11 +208,12 @@ def _failed_values(error: ErrorInfo) -> dict[str, Any]:
     }
 
 
-def _loss_values(error: ErrorInfo | None, saved_step: Any, max_losses: int) -> dict[str, Any]:
+def _loss_values(
+    error: ErrorInfo | None, saved_step: ColumnElement[int], max_losses: int
+) -> dict[str, Any]:
     """Queue the shard again, or fail it at `max_losses`; progress since the last loss forgives."""
     error = error or ErrorInfo(code="worker_lost", message="the worker fell silent")
-    has_grown = literal(saved_step) if isinstance(saved_step, int) else saved_step
-    losses = case((has_grown > Shard.loss_step, 1), else_=Shard.losses + 1)
+    losses = case((saved_step > Shard.loss_step, 1), else_=Shard.losses + 1)
     is_last = losses >= max_losses
     return {
         "losses": losses,
@@ -225,7 +227,7 @@ def _loss_values(error: ErrorInfo | None, saved_step: Any, max_losses: int) -> d
 
 def take_back(session: Session, shard: Shard, error: ErrorInfo, max_losses: int) -> bool:
     """The holder is lost: the shard waits to be sent anew; a holder heard before that goes on."""
-    values = _loss_values(error, Shard.saved_step, max_losses)
+    values = _loss_values(error, Shard.saved_step.expression, max_losses)
     del values["holder"]
     return _changed(
         session,
