@@ -75,6 +75,12 @@ class ReportDesk:
                 self._leave(attempt)
             self._changed.notify_all()
 
+    def facts(self, attempt: Attempt) -> dict[str, Any]:
+        """How far an attempt has come: image-steps done, and the step it can resume from."""
+        with self._changed:
+            entry = self._entries.get(attempt)
+            return {"done": entry.report.done, "step": entry.report.saved_step} if entry else {}
+
     def drop(self, attempt: Attempt) -> None:
         """Nothing more is to be said of an attempt that counts no more."""
         with self._changed:
@@ -132,8 +138,8 @@ class ReportDesk:
 
     def take_reports(self, *, with_unacknowledged: bool) -> list[Report]:
         """The reports to be sent now; with a heartbeat also all that nobody acknowledged."""
-        running = self.running
         with self._changed:
+            running = self.running  # of the same moment: a slot that looks free is filled
             now = time.monotonic()
             return [
                 entry.report.model_copy(update={"running": running})

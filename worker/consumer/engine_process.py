@@ -73,6 +73,11 @@ class EngineProcess:
         """Process id."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
     def wait_ready(self) -> Ready:
         """Wait until the engine has loaded.
 
@@ -153,7 +158,11 @@ class EngineProcess:
         """Say how the engine ended."""
         if what is not None:
             self._process.kill()
-        code = self._process.wait()
+        try:
+            code = self._process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed its stdout, but does not end
+            self._process.kill()
+            code = self._process.wait()
         self._readers[1].join(1.0)
         details = {
             "exit_code": code if code >= 0 else None,

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 from jobs import __version__
 from jobs.broker import queue_key, queue_of
@@ -22,6 +23,16 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 EXIT_STUCK = 70
+EXIT_BROKEN = 71
+
+
+def _end_with(work: Callable[[], None]) -> None:
+    """A worker that is mute or deaf is worth nothing: its supervisor shall start another one."""
+    try:
+        work()
+    except BaseException:
+        log.critical("the link to the dispatcher broke: this consumer ends itself", exc_info=True)
+        os._exit(EXIT_BROKEN)  # the engine ends when its stdin closes
 
 
 class Link:
@@ -45,8 +56,8 @@ class Link:
         self._is_closed = threading.Event()
         self._waiting_since: float | None = None  # a message lies beside our free slot
         self._threads = [
-            threading.Thread(target=self._speak, name="reports", daemon=True),
-            threading.Thread(target=self._listen, name="orders", daemon=True),
+            threading.Thread(target=_end_with, args=(self._speak,), name="reports", daemon=True),
+            threading.Thread(target=_end_with, args=(self._listen,), name="orders", daemon=True),
         ]
 
     def start(self) -> None:
@@ -125,7 +136,10 @@ class Link:
                 log.warning("cannot read orders: %s", error)
                 self._is_closed.wait(RETRY_SECONDS)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order | None) -> None:
+        if order is None:
+            log.warning("an order cannot be understood: is the dispatcher of another version?")
+            return
         attempt = (order.shard_id, order.attempt)
         if order.type is OrderType.ACKNOWLEDGE:
             self._desk.acknowledge(attempt, order.seq)

@@ -3,11 +3,9 @@
 import base64
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
-from jobs.contract import ErrorInfo
 from jobs.messages import ReportStatus, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.consumer.desk import Attempt, ReportDesk
@@ -42,14 +40,11 @@ class Supervisor:
         self._worker = worker
         self._desk = desk
         self._preview_sink = preview_sink
-        self._lock = threading.Lock()  # guards the fields below
-        self._engine: EngineProcess | None = None
+        self._changed = threading.Condition()  # guards the fields below
+        self._engine: EngineProcess | None = None  # one that was ready
         self._attempt: Attempt | None = None
         self._interrupt: Interrupt | None = None
         self._is_closing = False
-        self._wanted = threading.Event()
-        self._wanted.set()
-        self._ready = threading.Event()
         self.capabilities: dict[str, Any] = {}
         self._keeper = threading.Thread(target=self._keep_engine, name="engine-keeper", daemon=True)
 
@@ -60,65 +55,93 @@ class Supervisor:
     @property
     def is_ready(self) -> bool:
         """Whether an engine waits for work or works."""
-        return self._ready.is_set() and not self._is_closing
-
-    @property
-    def engine_pid(self) -> int | None:
-        """Process id of the engine."""
-        engine = self._engine
-        return engine.pid if engine else None
+        return self._engine is not None and not self._is_closing
 
     def _keep_engine(self) -> None:
-        """Whenever an engine is wanted and none is there, start one."""
+        """Whenever there is no engine, start one."""
         deaths = 0
         while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._is_closing:
-                return
-            time.sleep(RESTART_PAUSES[min(deaths, len(RESTART_PAUSES) - 1)])
-            engine = EngineProcess(self._settings)
-            try:
-                ready = engine.wait_ready()
-            except EngineDiedError as death:
-                log.error("the engine did not start: %s", death)
-                engine.end()
-                deaths += 1
-                self._wanted.set()
-                continue
-            deaths = 0
-            with self._lock:
-                if self._is_closing:
-                    engine.end()
+            with self._changed:
+                self._changed.wait_for(lambda: self._engine is None or self._is_closing)
+                pause = RESTART_PAUSES[min(deaths, len(RESTART_PAUSES) - 1)]
+                if self._changed.wait_for(lambda: self._is_closing, pause):
                     return
+            try:
+                self._start_engine()
+                deaths = 0
+            except (EngineDiedError, OSError) as error:
+                log.error("the engine did not start: %s", error)
+                deaths += 1
+
+    def _start_engine(self) -> None:
+        engine = EngineProcess(self._settings)
+        try:
+            ready = engine.wait_ready()
+        except EngineDiedError:
+            engine.end()
+            raise
+        with self._changed:
+            is_wanted = not self._is_closing
+            if is_wanted:
                 self._engine = engine
                 self.capabilities = ready.capabilities
-            self._ready.set()
-            log.info("engine %d is ready: %s", engine.pid, ready.capabilities)
-            self._desk.wake()
+                self._changed.notify_all()
+        if not is_wanted:
+            engine.end()
+            return
+        log.info("engine %d is ready: %s", engine.pid, ready.capabilities)
+        self._desk.wake()
 
     def run(self, order: ShardOrder) -> None:
         """Run one shard to its end, whatever that is; the desk is told."""
         attempt = (order.shard_id, order.attempt)
-        if self._is_closing or not self._desk.begin(order):
-            return
-        with self._desk.until_left(attempt):
-            self._ready.wait(self._settings.engine_load_seconds)
-            with self._lock:
-                engine = self._engine
-                self._attempt, self._interrupt = attempt, None
+        with self._changed:
+            self._attempt = attempt  # from here on `stop` and `hand_back` find it
+            self._interrupt = Interrupt.RETURN if self._is_closing else None
+        try:
+            if self._desk.begin(order):
+                with self._desk.until_left(attempt):
+                    self._run(order, attempt)
+        finally:
+            with self._changed:
+                self._attempt = None
+
+    def _run(self, order: ShardOrder, attempt: Attempt) -> None:
+        engine = self._give(order)
+        if engine is None and self._interrupt is Interrupt.STOP:
+            self._desk.drop(attempt)
+        elif engine is None:
+            self._desk.update(attempt, status=ReportStatus.RETURNED)
+        else:
             try:
-                if engine is None:
-                    raise EngineDiedError(
-                        ErrorInfo(code="engine_died", message="no engine could be started")
-                    )
-                engine.send(RunCommand(worker=self._worker, order=order))
                 self._follow(engine, attempt)
             except EngineDiedError as death:
                 self._bury(engine, attempt, death)
-            finally:
-                with self._lock:
-                    self._attempt = None
+
+    def _give(self, order: ShardOrder) -> EngineProcess | None:
+        """Give the shard to a living engine; None if there is none, or it is not to be run."""
+        with self._changed:
+            dead = self._engine
+        if dead is not None and not dead.is_alive:
+            log.warning("the engine died while it had nothing to do")
+            self._replace(dead)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._engine is not None or self._interrupt is not None,
+                self._settings.engine_load_seconds,
+            )
+            if self._interrupt is None and self._engine is not None:
+                self._engine.send(RunCommand(worker=self._worker, order=order))
+                return self._engine
+        return None
+
+    def _replace(self, engine: EngineProcess) -> None:
+        """End this engine, and have a new one started."""
+        engine.end()
+        with self._changed:
+            if self._engine is engine:
+                self._engine = None
+            self._changed.notify_all()
 
     def _follow(self, engine: EngineProcess, attempt: Attempt) -> None:
         """Report what the engine says until the attempt has ended."""
@@ -156,47 +179,45 @@ class Supervisor:
             return False
         return True
 
-    def _bury(self, engine: EngineProcess | None, attempt: Attempt, death: EngineDiedError) -> None:
-        """Report the loss, and have a new engine started."""
-        self._ready.clear()
-        with self._lock:
-            self._engine = None
-            interrupt = self._interrupt
-        if interrupt is Interrupt.STOP:
+    def _bury(self, engine: EngineProcess, attempt: Attempt, death: EngineDiedError) -> None:
+        """Report the loss with all that is known, and have a new engine started."""
+        self._replace(engine)
+        if self._interrupt is Interrupt.STOP:
             self._desk.drop(attempt)
-        else:
-            log.error("shard %s lost its engine: %s", attempt[0], death.info.message)
-            details = death.info.details | {"worker": self._worker, "attempt": attempt[1]}
-            error = death.info.model_copy(update={"details": details})
-            self._desk.update(attempt, status=ReportStatus.LOST, error=error)
-        if engine is not None:
-            engine.end()
-        self._wanted.set()
+            return
+        log.error("shard %s lost its engine: %s", attempt[0], death.info.message)
+        facts = self._desk.facts(attempt) | {"worker": self._worker, "attempt": attempt[1]}
+        error = death.info.model_copy(update={"details": death.info.details | facts})
+        self._desk.update(attempt, status=ReportStatus.LOST, error=error)
 
     def stop(self, attempt: Attempt) -> None:
         """This attempt counts no more."""
-        with self._lock:
-            engine = self._engine
-            if self._attempt == attempt and engine is not None:
-                self._interrupt = Interrupt.STOP
-                engine.send(InterruptCommand(interrupt=Interrupt.STOP))
+        with self._changed:
+            if self._attempt == attempt:
+                self._break_off(Interrupt.STOP)
                 return
         self._desk.drop(attempt)
 
     def hand_back(self) -> None:
         """Take no more work; what runs is saved and handed back."""
-        with self._lock:
+        with self._changed:
             self._is_closing = True
-            if self._engine is not None and self._attempt is not None:
-                self._interrupt = Interrupt.RETURN
-                self._engine.send(InterruptCommand(interrupt=Interrupt.RETURN))
+            if self._attempt is not None and self._interrupt is None:
+                self._break_off(Interrupt.RETURN)
+            self._changed.notify_all()
         self._desk.wake()
+
+    def _break_off(self, interrupt: Interrupt) -> None:
+        self._interrupt = interrupt
+        if self._engine is not None:
+            self._engine.send(InterruptCommand(interrupt=interrupt))
+        self._changed.notify_all()
 
     def close(self) -> None:
         """End the engine."""
-        with self._lock:
+        with self._changed:
             self._is_closing = True
             engine, self._engine = self._engine, None
-        self._wanted.set()
+            self._changed.notify_all()
         if engine is not None:
             engine.end()

@@ -21,6 +21,7 @@ from jobs.settings import WorkerSettings
 from worker.engine.assembling import assemble
 from worker.engine.device import Device
 from worker.engine.sampling import SampleRunner
+from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, ShardRun
 from worker.protocol import (
     Failed,
@@ -93,6 +94,7 @@ class Engine:
             else:
                 files = self._sampling.run(shard, order.work)
             done, artifacts = shard.publish(files)
+            drop_states(shard)
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))

@@ -31,7 +31,7 @@ from jobs.messages import CheckpointReference, SampleWork
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
 from worker.engine.image_files import images_file
-from worker.engine.saved_states import drop_states, newest_state, save_state
+from worker.engine.saved_states import newest_state, save_state
 from worker.engine.shard import MadeFile, ShardRun
 
 KEPT_MODELS = 2
@@ -72,9 +72,7 @@ class SampleRunner:
         for state in steps:
             shard.done = state.step * work.image_count
             self._between_steps(shard, state, is_last=state.step == len(table))
-        images = to_gray(state.z)
-        drop_states(shard)
-        return [images_file(images)]
+        return [images_file(to_gray(state.z))]
 
     def _between_steps(self, shard: ShardRun, state: SampleStep, *, is_last: bool) -> None:
         if not is_last and shard.wants_save():

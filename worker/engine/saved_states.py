@@ -55,6 +55,9 @@ def newest_state(shard: ShardRun, device: torch.device) -> SampleStep | None:
 
 
 def drop_states(shard: ShardRun) -> None:
-    """The shard is done: its own saved state is of no more use."""
-    if shard.saved_step:
-        shard.artifacts.delete(f"{shard.folder}/state-{shard.saved_step}.safetensors")
+    """The result is published: its own saved state is of no more use."""
+    try:
+        if shard.saved_step:
+            shard.artifacts.delete(f"{shard.folder}/state-{shard.saved_step}.safetensors")
+    except ArtifactStoreError as error:
+        log.warning("cannot drop step %d: %s", shard.saved_step, error)
