@@ -37,6 +37,7 @@ class Pages:
         pages.add_url_rule("/jobs/<job_id>/cancel", "cancel", self.cancel, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/previews/<int:shard>.png", "preview", self.preview)
         pages.add_url_rule("/workers", "workers", self.workers)
+        pages.add_url_rule("/favicon.ico", "favicon", self.favicon)
 
     def index(self) -> str:
         """A page of jobs, newest first."""
@@ -99,6 +100,10 @@ class Pages:
             is_active=True,
             broker_is_away=not self._service.broker_is_reachable(),
         )
+
+    def favicon(self) -> Response:
+        """Where browsers look for an icon when they show a bare picture."""
+        return redirect(url_for(".static", filename="favicon.svg"))
 
     def _thumbnail(self, job: JobView) -> Thumbnail | None:
         if job.status is JobStatus.SUCCEEDED:

@@ -5,6 +5,8 @@ state machine and the same streams, so that pages can be seen at every moment of
 """
 
 import io
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 
 from darkroom.web import create_app, end_streams
 from formats.architectures import unet_shapes
@@ -33,6 +36,7 @@ from jobs.streams import DispatcherStreams, WorkerStreams
 from jobs.tables import Shard
 from synthetic import synthetic_faces
 
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WORKER = "gpu-box-1"
 SHARD_IMAGES = 25
 MAX_UPLOAD_BYTES = 200_000
@@ -209,3 +213,23 @@ def bench(app: Flask, settings: WebSettings, tmp_path: Path) -> Iterator[Bench]:
     service = open_service(settings)
     with closing(service._database):
         yield Bench(service, settings, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium without a window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("chromium is not installed: `make test` installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """The folder that DARKROOM_SCREENSHOTS names, else one of this test's own."""
+    folder = Path(os.environ.get("DARKROOM_SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
