@@ -28,7 +28,13 @@ BFLOAT16_CORE_MINUTES = 12
 FLOAT32_CORE_MINUTES = 60
 
 
-def run(settings: WebSettings, data_dir: Path, out: Path, keeps_serving: bool) -> None:
+def run(
+    settings: WebSettings,
+    data_dir: Path,
+    out: Path,
+    keeps_serving: bool,
+    request: dict[str, Any] = REQUEST,
+) -> None:
     """Run the demonstration.
 
     Args:
@@ -36,6 +42,7 @@ def run(settings: WebSettings, data_dir: Path, out: Path, keeps_serving: bool) -
         data_dir: folder of the stack.
         out: folder for the pictures.
         keeps_serving: whether to serve until Ctrl-C afterwards.
+        request: the job.
 
     Raises:
         click.ClickException: something did not start, or the job did not succeed.
@@ -51,7 +58,7 @@ def run(settings: WebSettings, data_dir: Path, out: Path, keeps_serving: bool) -
     with running_stack(data_dir, port, log_file) as (process, url):
         api_key = next(iter(settings.api_keys), None)
         with Client(url, api_key) as client:
-            job = client.submit(REQUEST)
+            job = client.submit(request)
             click.echo(f"The dashboard: {url}/jobs/{job.id}")
             click.echo(expected_time())
             progress.finish(progress.show(follow(client, job.id)))

@@ -25,7 +25,10 @@ def save_results(client: Client, job_id: str, folder: Path) -> int:
             archive = Path(scratch) / "download.zip"
             client.download(job_id, archive)
             with zipfile.ZipFile(archive) as files:
-                files.extractall(folder)
-                return len(files.namelist())
+                members = files.infolist()
+                for member in members:
+                    member.filename = member.filename.removeprefix(f"job-{job_id}/")
+                    files.extract(member, folder)  # which never leaves the folder
+                return len(members)
     except (OSError, zipfile.BadZipFile) as error:
         raise click.ClickException(f"cannot save job {job_id} in {folder}: {error}") from error

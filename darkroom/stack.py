@@ -115,7 +115,7 @@ def programs(
 def wait_until_ready(
     plan: Plan, listener: socket.socket, supervisor: Supervisor, stop: Stop
 ) -> str | None:
-    """Wait until the API answers, reaches the broker and has heard every worker.
+    """Wait until the API answers, reaches the broker and knows every worker's engine ready.
 
     Returns:
         The URL, or None if asked to stop before.
@@ -149,10 +149,13 @@ def what_is_missing(client: Client, workers: int, started_at: datetime) -> str |
     try:
         if client.readiness().get("broker") != "ok":
             return "Redis"
-        heard = sum(worker.first_seen_at >= started_at for worker in client.list_workers())
+        ready = sum(
+            worker.first_seen_at >= started_at and worker.slots > 0
+            for worker in client.list_workers()
+        )
     except ServerError as error:
         return f"the API ({error.message})"
-    return None if heard >= workers else f"a worker ({heard} of {workers} heard)"
+    return None if ready >= workers else f"a worker ({ready} of {workers} ready)"
 
 
 def own_url(listener: socket.socket) -> str:

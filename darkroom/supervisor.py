@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TextIO
@@ -18,7 +17,7 @@ FIRST_DELAY = 0.2  # s before the first restart; doubled with each one
 LONGEST_DELAY = 5.0
 STABLE_SECONDS = 10.0  # a child that lived so long starts again after FIRST_DELAY
 POLL_SECONDS = 0.05
-TAIL_LINES = 15
+LAST_LINES_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ class Child:
     def __init__(self, program: Program, output: Output) -> None:
         """Start the program in a process group of its own, so that Ctrl-C reaches only us."""
         self.program = program
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._output = output
         self._delay = FIRST_DELAY
         self._restart_at: float | None = None
@@ -74,14 +72,14 @@ class Child:
             pass_fds=self.program.pass_fds,
             process_group=0,
         )
-        threading.Thread(target=self._pump, args=(process.stdout,), daemon=True).start()
+        self._pump = threading.Thread(target=self._copy, args=(process.stdout,), daemon=True)
+        self._pump.start()
         return process
 
-    def _pump(self, stream: IO[bytes]) -> None:
-        for raw in stream:
-            line = raw.decode(errors="replace").rstrip()
-            self.tail.append(line)
-            self._output.write(self.program.name, line)
+    def _copy(self, stream: IO[bytes]) -> None:
+        with stream:
+            for raw in stream:
+                self._output.write(self.program.name, raw.decode(errors="replace").rstrip())
 
     def keep_running(self) -> None:
         """Look once: when the process has died, plan its restart; when that is due, restart."""
@@ -116,6 +114,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._pump.join(LAST_LINES_SECONDS)
 
 
 class Supervisor:
