@@ -1,0 +1,97 @@
+"""bfloat16 gives the same bytes in every company, and stays close to float32."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion import Purpose, UNet, denoiser, has_fast_bfloat16, linear_betas, noise, plan, sample
+
+needs_bfloat16 = pytest.mark.skipif(
+    not has_fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16 instructions"
+)
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor]:
+    z = noise(0, range(100), 0, (1, 48, 48), Purpose.START)
+    return z, torch.arange(0, 1000, 10)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("width", [32, 64])
+def test_bfloat16_gives_the_same_bytes_for_every_batch_size_order_and_thread_count(
+    unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor], width: int
+) -> None:
+    predict = denoiser(unet(width), dtype=torch.bfloat16)
+    z, t = batch
+    expected = predict(z, t)
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(0))
+
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        for size in (1, 7, 25, 100):
+            rows = order[:6] if size == 1 else order[: max(size, 50)]
+            for some in rows.split(size):
+                assert torch.equal(predict(z[some], t[some]), expected[some]), (threads, size)
+
+
+@needs_bfloat16
+def test_bfloat16_samples_are_the_same_bytes_in_other_batches(unet: Callable[[int], UNet]) -> None:
+    predict = denoiser(unet(8), dtype=torch.bfloat16)
+    table = plan("ddpm", linear_betas(), 30)
+
+    *_, whole = sample(predict, table, 3, range(12))
+    *_, first = sample(predict, table, 3, range(7))
+    *_, rest = sample(predict, table, 3, range(7, 12))
+
+    assert torch.equal(torch.cat([first.z, rest.z]), whole.z)
+
+
+def test_bfloat16_stays_close_to_float32(
+    unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor]
+) -> None:
+    model = unet(16)
+    z, t = batch[0][:4], batch[1][:4]
+
+    exact = denoiser(model, dtype=torch.float32)(z, t)
+    rounded = denoiser(model, dtype=torch.bfloat16)(z, t)
+
+    assert exact.dtype == rounded.dtype == torch.float32
+    assert 0 < (rounded - exact).norm() / exact.norm() < 0.05
+
+
+def test_float32_gives_the_networks_own_prediction(
+    unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor]
+) -> None:
+    model = unet(8)
+    z, t = batch[0][:3], batch[1][:3]
+
+    with torch.no_grad():
+        expected = model(z, t)
+
+    torch.testing.assert_close(denoiser(model, dtype=torch.float32)(z, t), expected)
+
+
+def test_readying_a_network_leaves_it_as_it_was(unet: Callable[[int], UNet]) -> None:
+    model = unet(4).train()
+
+    predict = denoiser(model, dtype=torch.bfloat16)
+    before = predict(torch.zeros(1, 1, 16, 16), torch.tensor([5]))
+    with torch.no_grad():
+        model.conv_last.bias += 1
+
+    assert model.training
+    assert model.conv_last.weight.dtype == torch.float32
+    assert torch.equal(predict(torch.zeros(1, 1, 16, 16), torch.tensor([5])), before)
+
+
+def test_eps_comes_in_the_dtype_of_z(unet: Callable[[int], UNet]) -> None:
+    z = torch.zeros(1, 1, 16, 16, dtype=torch.float64)
+
+    assert denoiser(unet(4))(z, torch.tensor([0])).dtype == torch.float64
+
+
+def test_a_device_of_unknown_kind_gets_float32() -> None:
+    assert not has_fast_bfloat16(torch.device("meta"))
