@@ -1,0 +1,149 @@
+"""An application over a real database, Redis and folder, and jobs that a worker has ended."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from darkroom.web import create_app, end_streams
+from formats.architectures import unet_shapes
+from formats.checkpoint import write_checkpoint
+from formats.description import CheckpointDescription
+from formats.pictures import collage, encode_png
+from jobs import store, transitions
+from jobs.artifacts import ArtifactStore, attempt_folder
+from jobs.contract import ArtifactRole
+from jobs.database import Database
+from jobs.messages import ArtifactRecord, Report, ReportStatus
+from jobs.settings import WebSettings
+from jobs.tables import Shard
+
+WORKER = "worker-1"
+Faces = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def app(web_settings: WebSettings) -> Iterator[Flask]:
+    app = create_app(web_settings)
+    yield app
+    end_streams(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def checkpoint_file(tmp_path: Path) -> Path:
+    """A native checkpoint of width 2."""
+    random = np.random.default_rng(7)
+    arrays = {
+        name: random.standard_normal(shape).astype(np.float32)
+        for name, shape in unet_shapes(2).items()
+    }
+    path = tmp_path / "small.safetensors"
+    write_checkpoint(path, arrays, CheckpointDescription("unet", 2))
+    return path
+
+
+@pytest.fixture
+def checkpoint_id(client: FlaskClient, checkpoint_file: Path) -> str:
+    """Id of a checkpoint that jobs can name."""
+    answer = client.post(
+        "/api/v1/checkpoints",
+        data=checkpoint_file.read_bytes(),
+        content_type="application/octet-stream",
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["id"])
+
+
+@pytest.fixture
+def submit(client: FlaskClient, checkpoint_id: str) -> Callable[..., str]:
+    """Submit a job with these params and give its id."""
+
+    def submit_job(**params: object) -> str:
+        body = {"kind": "sample", "params": {"checkpoint": checkpoint_id} | params}
+        answer = client.post("/api/v1/jobs", json=body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json["id"])
+
+    return submit_job
+
+
+@pytest.fixture
+def faces() -> Faces:
+    """Twelve pictures that differ, uint8 (12, 48, 48)."""
+    return np.random.default_rng(3).integers(0, 256, (12, 48, 48), np.uint8)
+
+
+@pytest.fixture
+def finish(web_settings: WebSettings) -> Iterator[Callable[[str, Faces], None]]:
+    """End a job with these images, as the dispatcher records the reports of its worker."""
+    database = Database(web_settings.database_url)
+    artifacts = ArtifactStore(web_settings.artifacts_url)
+
+    def record(shard: Shard, files: list[ArtifactRecord]) -> None:
+        with database.write() as session:
+            assert transitions.send_anew(session, shard.id, 0, WORKER)
+            report = Report(
+                worker=WORKER,
+                job_id=shard.job_id,
+                shard_id=shard.id,
+                attempt=1,
+                seq=1,
+                status=ReportStatus.SUCCEEDED,
+                done=shard.total,
+                artifacts=files,
+                running=[],
+            )
+            assert transitions.record_report(session, report, max_losses=3).counts
+            store.add_artifacts(session, shard, report.artifacts)
+            transitions.refresh_job(session, shard.job_id)
+
+    def keep(
+        shard: Shard, name: str, content: bytes, role: ArtifactRole, shape: list[int]
+    ) -> ArtifactRecord:
+        path = f"{attempt_folder(shard.job_id, shard.id, 1, WORKER)}/{name}"
+        artifacts.write_bytes(path, content)
+        return ArtifactRecord(
+            role=role,
+            name=name,
+            path=path,
+            shape=shape,
+            media_type="image/png" if name.endswith(".png") else "application/x-npy",
+            size_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+
+    def keep_images(shard: Shard, images: Faces) -> ArtifactRecord:
+        content = io.BytesIO()
+        np.save(content, images)
+        shape = list(images.shape)
+        return keep(shard, "images.npy", content.getvalue(), ArtifactRole.IMAGES, shape)
+
+    def finish_job(job_id: str, images: Faces) -> None:
+        with database.read() as session:
+            *shards, assembling = store.shards_of(session, job_id)
+        for shard in shards:
+            until = shard.first_image + shard.image_count
+            record(shard, [keep_images(shard, images[shard.first_image : until])])
+        sheet = encode_png(collage(images, 4))
+        shape = [48 * -(-len(images) // 4), 192]
+        record(
+            assembling,
+            [
+                keep_images(assembling, images),
+                keep(assembling, "collage.png", sheet, ArtifactRole.COLLAGE, shape),
+            ],
+        )
+
+    yield finish_job
+    database.close()

@@ -1,0 +1,43 @@
+from flask.testing import FlaskClient
+
+from darkroom.web import create_app
+from jobs.settings import WebSettings
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+def test_a_process_that_answers_is_healthy(client: FlaskClient) -> None:
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_with_database_and_broker_it_is_ready(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json) == (200, {"database": "ok", "broker": "ok"})
+
+
+def test_without_the_broker_it_is_ready_and_takes_jobs(
+    web_settings: WebSettings, checkpoint_id: str
+) -> None:
+    app = create_app(web_settings.model_copy(update={"redis_url": NOBODY}))
+    client = app.test_client()
+
+    ready = client.get("/readyz")
+    body = {"kind": "sample", "params": {"checkpoint": checkpoint_id}}
+    submitted = client.post("/api/v1/jobs", json=body)
+
+    assert (ready.status_code, ready.json) == (200, {"database": "ok", "broker": "unreachable"})
+    assert (submitted.status_code, submitted.json["status"]) == (202, "queued")
+
+
+def test_without_a_migrated_database_it_is_not_ready(web_settings: WebSettings) -> None:
+    client = create_app(web_settings).test_client()
+    path = web_settings.database_url.removeprefix("sqlite:///")
+    with open(path, "wb"):
+        pass  # all tables are gone
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json["database"]) == (503, "not_ready")
