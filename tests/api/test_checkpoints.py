@@ -14,6 +14,10 @@ from flask.testing import FlaskClient
 
 from darkroom.web import create_app
 from formats.architectures import unet_shapes
+from formats.checkpoint import sha256_of
+from jobs.artifacts import checkpoint_path
+from jobs.contract import BUNDLED
+from jobs.library import BUNDLED_CHECKPOINT
 from jobs.settings import WebSettings
 
 URL = "/api/v1/checkpoints"
@@ -33,7 +37,15 @@ def _course_checkpoint(change: Callable[[OrderedDict[str, torch.Tensor]], None])
 
 
 def _kept(settings: WebSettings) -> list[Path]:
-    return [path for path in Path(settings.artifacts_url).rglob("*") if path.is_file()]
+    """What the store holds beside the bundled checkpoint."""
+    bundled = checkpoint_path(sha256_of(BUNDLED_CHECKPOINT))
+    root = Path(settings.artifacts_url)
+    return [path for path in root.rglob("*") if path.is_file() and path != root / bundled]
+
+
+def _listed(client: FlaskClient) -> list[dict[str, object]]:
+    """What is listed beside the bundled checkpoint."""
+    return [each for each in client.get(URL).json["items"] if each["id"] != BUNDLED]
 
 
 def test_a_course_checkpoint_is_imported_and_kept_as_safetensors(
@@ -51,7 +63,7 @@ def test_a_course_checkpoint_is_imported_and_kept_as_safetensors(
     assert file.suffix == ".safetensors"
     assert hashlib.sha256(file.read_bytes()).hexdigest() == checkpoint["sha256"]
     assert client.get(checkpoint["links"]["self"]).json == checkpoint
-    assert client.get(URL).json["items"] == [checkpoint]
+    assert _listed(client) == [checkpoint]
 
 
 def test_a_raw_body_with_a_name_is_imported(client: FlaskClient, checkpoint_file: Path) -> None:
@@ -76,7 +88,7 @@ def test_the_same_checkpoint_is_kept_once(
     first, again = (client.post(URL, data=content, content_type=OCTETS) for _ in range(2))
 
     assert first.json["id"] == again.json["id"]
-    assert len(client.get(URL).json["items"]) == len(_kept(web_settings)) == 1
+    assert len(_listed(client)) == len(_kept(web_settings)) == 1
 
 
 def test_an_unknown_checkpoint_is_404(client: FlaskClient) -> None:
@@ -170,7 +182,7 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_is_kept(
     assert answer.json["details"]["reason"]
     assert not (tmp_path / "was_executed").exists()
     assert _kept(web_settings) == []
-    assert client.get(URL).json["items"] == []
+    assert _listed(client) == []
 
 
 @pytest.fixture
@@ -230,4 +242,4 @@ def test_a_name_that_is_too_long_is_refused(client: FlaskClient, checkpoint_file
     answer = client.post(f"{URL}?name={'x' * 201}", data=content, content_type=OCTETS)
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "name")
-    assert client.get(URL).json["items"] == []
+    assert _listed(client) == []
