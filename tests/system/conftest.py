@@ -1,5 +1,7 @@
 """A whole system of real processes around one database, and workers whose words are scripted."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -14,12 +16,20 @@ import torch
 
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
-from jobs.broker import queue_of
+from jobs.broker import queue_key, queue_of
 from jobs.contract import JobView, SampleJob, SampleParams
-from jobs.messages import Heartbeat, Order, OrderType, Report, ReportStatus, RunningShard
+from jobs.messages import (
+    Heartbeat,
+    Order,
+    OrderType,
+    Report,
+    ReportStatus,
+    RunningShard,
+    ShardOrder,
+)
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
-from jobs.streams import WorkerStreams
+from jobs.streams import WorkerStreams, connect
 
 T = TypeVar("T")
 ENGINE_THREADS = 1
@@ -180,6 +190,7 @@ class ScriptedWorker:
     def __init__(self, redis_url: str, name: str) -> None:
         self.name = name
         self.streams = WorkerStreams(redis_url, name, block_seconds=0.1)
+        self._redis = connect(redis_url, 10)
         self._last_order = "0-0"
         self._seq: dict[tuple[str, int], int] = {}
 
@@ -221,7 +232,15 @@ class ScriptedWorker:
         found = self.streams.read_orders(self._last_order)
         if found:
             self._last_order = found[-1][0]
-        return [order for _, order in found]
+        return [order for _, order in found if order is not None]
+
+    def take_message(self) -> ShardOrder | None:
+        """The oldest message in this worker's own Celery queue, taken as Celery takes it."""
+        message = self._redis.rpop(queue_key(queue_of(self.name)))
+        if message is None:
+            return None
+        arguments, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+        return ShardOrder.model_validate(arguments[0])
 
     def wait_order(self, order_type: OrderType, seconds: float = 10.0) -> Order:
         """The next order of this type."""

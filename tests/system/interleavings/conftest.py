@@ -1,0 +1,185 @@
+"""A dispatcher that the test moves pass by pass, a network that fails, and handles on processes."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+
+from dispatcher.dispatcher import Dispatcher
+from jobs.contract import ShardView
+from jobs.database import Database
+from jobs.settings import DispatcherSettings, WebSettings
+from jobs.tables import Shard
+
+T = TypeVar("T")
+
+
+def _wait_for(ask: Callable[[], T | None], seconds: float = 30.0, what: str = "") -> T:
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain {what}"
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """Waits until a question has a true answer, and gives it."""
+    return _wait_for
+
+
+class Passes:
+    """A dispatcher of this process: it does nothing but what the test lets it do."""
+
+    def __init__(self, settings: DispatcherSettings) -> None:
+        self.dispatcher = Dispatcher(settings)
+
+    def until(self, ask: Callable[[], T | None], seconds: float = 20.0, what: str = "") -> T:
+        """Passes until the answer is true."""
+
+        def pass_and_ask() -> T | None:
+            self.dispatcher.run_pass()
+            return ask()
+
+        return _wait_for(pass_and_ask, seconds, what)
+
+    def spend(self, seconds: float) -> None:
+        """Passes for a while, in which something is not to happen."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.dispatcher.run_pass()
+
+    def all_read(self) -> None:
+        """Passes until all that was said before is recorded."""
+        for _ in range(4):  # pending, their end, what is new, and nothing
+            self.dispatcher.run_pass()
+
+
+@pytest.fixture
+def start_passes(web_settings: WebSettings) -> Iterator[Callable[..., Passes]]:
+    """Starts dispatchers in this process; impatient ones, so that the tests are quick."""
+    started: list[Passes] = []
+
+    def start(**settings: Any) -> Passes:
+        known = web_settings.model_dump() | {"poll_seconds": 0.05, "resend_seconds": 0.5}
+        passes = Passes(DispatcherSettings(**(known | settings)))
+        started.append(passes)
+        return passes
+
+    yield start
+    for passes in started:
+        passes.dispatcher.close()
+
+
+@pytest.fixture
+def shard(system: Any) -> Callable[..., ShardView]:
+    """Gives a shard of a job as the API shows it."""
+    return lambda job, index=0: system.service.list_shards(job.id)[index]
+
+
+@pytest.fixture
+def shard_row(web_settings: WebSettings) -> Iterator[Callable[[str], Shard]]:
+    """Gives the row of a shard."""
+    database = Database(web_settings.database_url)
+
+    def row(shard_id: str) -> Shard:
+        with database.read() as session:
+            return session.get_one(Shard, shard_id)
+
+    yield row
+    database.close()
+
+
+def _engine(pid: int) -> psutil.Process | None:
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.Error):
+            if "worker.engine" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                return child
+    return None
+
+
+@pytest.fixture
+def engine_of() -> Callable[[Any], psutil.Process]:
+    """Gives the engine process of a worker."""
+    return lambda program: _wait_for(lambda: _engine(program.pid), 30, "for an engine")
+
+
+class TcpProxy:
+    """Real connections to a server that can be held up and be let go on."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._flows = threading.Event()
+        self._flows.set()
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        """Nothing gets through, in either direction; connections stay open."""
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        """All that was held up arrives, late."""
+        self._flows.set()
+
+    def reset(self) -> None:
+        """Cut all connections; what was on its way is lost. New ones are held up too."""
+        for end in self._sockets:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    near.close()
+                    continue
+                self._sockets += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._flows.wait()
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.let_go()
+        self.reset()
+        for end in self._sockets:
+            end.close()
+
+
+@pytest.fixture
+def proxy(redis_server: Any) -> Iterator[TcpProxy]:
+    """A way to the test's Redis that can be held up."""
+    proxy = TcpProxy(redis_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def attempts_of(web_settings: WebSettings) -> Callable[[str], list[str]]:
+    """Gives the folders of all attempts that are kept of a shard."""
+
+    def names(shard_id: str) -> list[str]:
+        folder = Path(web_settings.artifacts_url) / "jobs" / shard_id.rsplit("-", 1)[0] / shard_id
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    return names
