@@ -1,9 +1,12 @@
 """Fixtures of all tests: real servers and files, each made anew and ended by its process id."""
 
+import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,3 +128,47 @@ def web_settings(tmp_path: Path, database_url: str, redis_server: RedisServer) -
         host="127.0.0.1",
         port=0,
     )
+
+
+class ServedWeb:
+    """A real `darkroom web` on a socket that listens already, so that its port is known."""
+
+    def __init__(self, settings: WebSettings, log: Path) -> None:
+        self._log = log
+        given = settings.model_dump(mode="json")
+        named = {f"DARKROOM_{name.upper()}": value for name, value in given.items()}
+        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in named.items()}
+        with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            descriptor = listener.fileno()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "darkroom", "web", "--listen-fd", str(descriptor)],
+                env=os.environ | texts,
+                pass_fds=[descriptor],
+                stdout=output,
+                stderr=output,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Give the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(START_SECONDS)
+
+
+@pytest.fixture
+def serve_web(tmp_path: Path) -> Iterator[Callable[[WebSettings], ServedWeb]]:
+    """Serves web programs that end with the test."""
+    served: list[ServedWeb] = []
+
+    def serve(settings: WebSettings) -> ServedWeb:
+        served.append(ServedWeb(settings, tmp_path / "web.log"))
+        return served[-1]
+
+    yield serve
+    for each in served:
+        each.stop()
