@@ -65,8 +65,8 @@ def run(
             count = save_results(client, job.id, out)
         click.echo(f"{count} files in {out}/: see {out / 'collage.png'}")
         if keeps_serving:
-            click.echo(f"Serving at {url} until Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
+                click.echo(f"Serving at {url} until Ctrl-C.")
                 process.wait()
     click.echo("All that was started has ended.")
 

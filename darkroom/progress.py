@@ -41,7 +41,7 @@ def finish(job: JobView) -> None:
 def describe(job: JobView) -> str:
     """Status, and why a job waits."""
     if job.status is JobStatus.QUEUED and job.waiting_reason:
-        return f"{job.status.value}: {job.waiting_reason}"
+        return f"{job.status.value}: {job.waiting_reason.rstrip('.')}"
     return job.status.value
 
 
