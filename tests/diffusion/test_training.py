@@ -1,5 +1,6 @@
 """Training: batches, learning rate, start weights, and a loss that falls."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,20 @@ def test_the_command_trains_saves_describes_and_goes_on(
     assert description["images_seen"] == 64 * description["steps"]
     assert description["command"].startswith("python -m diffusion.train --out OUT --minutes 0.03")
     assert str(tmp_path) not in str(description)
+
+
+def test_the_command_trains_on_a_file_of_faces_and_names_it_without_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces, _ = synthetic_faces(64, seed=3)
+    np.save(tmp_path / "faces.npy", faces)
+    options = ["--faces", str(tmp_path / "faces.npy"), "--width", "4", "--minutes", "0.001"]
+    monkeypatch.setattr("sys.argv", ["train", "--out", str(tmp_path / "out"), *options])
+
+    train.main()
+
+    checkpoint = load_checkpoint(tmp_path / "out" / train.CHECKPOINT)
+    sha256 = hashlib.sha256((tmp_path / "faces.npy").read_bytes()).hexdigest()
+    assert checkpoint.description.dataset == f"faces.npy, sha256 {sha256}"
+    assert "--faces faces.npy" in checkpoint.description.training["command"]
+    assert str(tmp_path) not in checkpoint.description.to_json()
