@@ -83,8 +83,7 @@ class Guard:
         """Know the settings' hosts and keys."""
         self._keys = settings.api_keys
         self._allowed_hosts = {host.lower() for host in settings.allowed_hosts}
-        if settings.host:
-            self._allowed_hosts.add(settings.host.lower())
+        self._own_hosts = {*self._allowed_hosts, settings.host.lower()} - {""}
 
     def protect(self, app: Flask) -> None:
         """Guard every route of the app, and serve the login where there are keys."""
@@ -129,8 +128,7 @@ class Guard:
         if _needs_no_key():
             return None
         if request.method == "GET" and not request.path.startswith(PREFIX):
-            # A path alone never leads to another site; "//" would.
-            session[AFTER_LOGIN] = "/" + request.full_path.strip("/?")
+            session[AFTER_LOGIN] = _own_path(request.full_path)
             return redirect(url_for("login"), HTTPStatus.SEE_OTHER)
         raise ApiKeyRequiredError(
             "send an API key as `Authorization: Bearer KEY`, or log in at /login",
@@ -139,7 +137,7 @@ class Guard:
 
     def _check_host(self) -> None:
         host = _name_of(request.host)
-        if not (_is_loopback(host) or host in self._allowed_hosts):
+        if not (_is_loopback(host) or host in self._own_hosts):
             raise ForeignHostError(
                 f"Host {request.host!r} is not this server: loopback names and those in "
                 "DARKROOM_ALLOWED_HOSTS are"
@@ -150,9 +148,12 @@ class Guard:
         if origin is None:
             return
         address = urlsplit(origin).netloc.lower()
+        name = _name_of(address)
         is_own = address != "" and address == request.host.lower()
-        # A proxy may give this server another Host than the browser sees.
-        if not is_own and _name_of(address) not in self._allowed_hosts:
+        # A proxy may give this server another Host than the browser sees. Under the same name
+        # another port is another site.
+        is_proxied = name in self._allowed_hosts and name != _name_of(request.host)
+        if not (is_own or is_proxied):
             raise ForeignOriginError(f"Origin {origin!r} is another site than {request.host!r}")
 
     def _caller(self) -> str | None:
@@ -198,3 +199,8 @@ def _name_of(address: str) -> str:
         return urlsplit(f"//{address}").hostname or ""
     except ValueError:
         return ""
+
+
+def _own_path(path: str) -> str:
+    """The path with one slash before it: two, or what a browser takes for them, leave this site."""
+    return "/" + re.sub(r"[\x00-\x20\\]", "", path).lstrip("/").removesuffix("?")
