@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -172,14 +171,3 @@ def proxy(redis_server: Any) -> Iterator[TcpProxy]:
     proxy = TcpProxy(redis_server.port)
     yield proxy
     proxy.close()
-
-
-@pytest.fixture
-def attempts_of(web_settings: WebSettings) -> Callable[[str], list[str]]:
-    """Gives the folders of all attempts that are kept of a shard."""
-
-    def names(shard_id: str) -> list[str]:
-        folder = Path(web_settings.artifacts_url) / "jobs" / shard_id.rsplit("-", 1)[0] / shard_id
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-    return names
