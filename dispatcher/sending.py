@@ -67,7 +67,7 @@ class Sender:
             return []
         now = self._clock()
         departures: list[Departure] = []
-        query = transitions.sendable_shards(len(free) + len(self._pauses))
+        query = store.sendable_shards(len(free) + len(self._pauses))
         for shard, _job in session.execute(query).all():
             if not free:
                 break

@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
-from jobs.contract import JobStatus
+from jobs.contract import ACTIVE, JobStatus
 from jobs.messages import ArtifactRecord, Heartbeat
 from jobs.tables import Artifact, Checkpoint, Job, Shard, Worker
 
@@ -65,6 +65,35 @@ def shards_of(session: Session, job_id: str) -> Sequence[Shard]:
 def find_shard(session: Session, shard_id: str) -> Shard | None:
     """The shard of this id."""
     return session.get(Shard, shard_id)
+
+
+def sendable_shards(limit: int) -> Select[Shard, Job]:
+    """Shards that wait to be sent, in the order in which they go.
+
+    What assembles a job waits until all that it assembles has succeeded.
+    """
+    sibling = aliased(Shard)
+    unfinished = (
+        select(sibling.id)
+        .where(
+            sibling.job_id == Shard.job_id,
+            sibling.index < Shard.index,
+            sibling.status != JobStatus.SUCCEEDED,
+        )
+        .exists()
+    )
+    return (
+        select(Shard, Job)
+        .join(Job, Job.id == Shard.job_id)
+        .where(
+            Shard.status == JobStatus.QUEUED,
+            Shard.sent_to.is_(None),
+            Job.status.in_(ACTIVE),
+            (Shard.kind != "assemble") | ~unfinished,
+        )
+        .order_by(Job.priority.desc(), Job.created_at, Job.id, Shard.index)
+        .limit(limit)
+    )
 
 
 def active_shards(session: Session) -> Sequence[Shard]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from jobs.contract import ACTIVE, ErrorInfo, JobStatus
 from jobs.messages import Report, ReportStatus
@@ -42,35 +42,6 @@ def _now() -> datetime:
 def _changed(session: Session, statement: Any) -> bool:
     result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]
     return result.rowcount == 1
-
-
-def sendable_shards(limit: int) -> Select[Shard, Job]:
-    """Shards that wait to be sent, in the order in which they go.
-
-    What assembles a job waits until all that it assembles has succeeded.
-    """
-    sibling = aliased(Shard)
-    unfinished = (
-        select(sibling.id)
-        .where(
-            sibling.job_id == Shard.job_id,
-            sibling.index < Shard.index,
-            sibling.status != JobStatus.SUCCEEDED,
-        )
-        .exists()
-    )
-    return (
-        select(Shard, Job)
-        .join(Job, Job.id == Shard.job_id)
-        .where(
-            Shard.status == JobStatus.QUEUED,
-            Shard.sent_to.is_(None),
-            Job.status.in_(ACTIVE_VALUES),
-            (Shard.kind != "assemble") | ~unfinished,
-        )
-        .order_by(Job.priority.desc(), Job.created_at, Job.id, Shard.index)
-        .limit(limit)
-    )
 
 
 def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
