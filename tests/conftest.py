@@ -171,4 +171,4 @@ def serve_web(tmp_path: Path) -> Iterator[Callable[[WebSettings], ServedWeb]]:
 
     yield serve
     for each in served:
-        each.stop()
+        each.stop(signal.SIGINT)  # SIGTERM would wait for idle connections
