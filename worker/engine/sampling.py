@@ -67,7 +67,7 @@ class SampleRunner:
             z = noise(seed, indices, 0, FACE_SHAPE, Purpose.START)
             state = SampleStep(0, z.to(self._device.device))
         shard.saved_step = state.step
-        shard.check_interrupt()
+        shard.obey(shard.interrupt())
         steps = sample(predict, table, seed, indices, start=state)
         for state in steps:
             shard.done = state.step * work.image_count
@@ -75,14 +75,15 @@ class SampleRunner:
         return [images_file(to_gray(state.z))]
 
     def _between_steps(self, shard: ShardRun, state: SampleStep, *, is_last: bool) -> None:
-        if not is_last and shard.wants_save():
+        interrupt = shard.interrupt()  # asked once: what is broken off below was saved here
+        if not is_last and shard.wants_save(interrupt):
             save_state(shard, state)
         shard.say_working()
         if shard.wants_preview() and state.pred_x_0 is not None:
             sheet = collage(to_gray(state.pred_x_0[:PREVIEW_IMAGES]), PREVIEW_COLUMNS)
             shard.say_preview(encode_png(sheet))
         if not is_last:
-            shard.check_interrupt()
+            shard.obey(interrupt)
 
     def _model(self, reference: CheckpointReference) -> tuple[Checkpoint, NoisePredictor]:
         """The checkpoint on the device, loaded once; the least recently used goes."""

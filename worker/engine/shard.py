@@ -79,20 +79,19 @@ class ShardRun:
         """Show a sheet of what the images look like now."""
         self.say(PreviewMade(png_base64=base64.b64encode(png).decode()))
 
-    def wants_save(self) -> bool:
-        """Whether the state should be saved now."""
-        if self.interrupt() is not Interrupt.RETURN and time.monotonic() < self._next_save:
+    def wants_save(self, interrupt: Interrupt | None) -> bool:
+        """Whether the state should be saved now: at times, and before it is handed back."""
+        if interrupt is not Interrupt.RETURN and time.monotonic() < self._next_save:
             return False
         self._next_save = time.monotonic() + self.settings.save_seconds
         return True
 
-    def check_interrupt(self) -> None:
-        """Break off if asked.
+    def obey(self, interrupt: Interrupt | None) -> None:
+        """Break off if this was asked.
 
         Raises:
             InterruptedShard: the consumer asked for it.
         """
-        interrupt = self.interrupt()
         if interrupt is not None:
             raise InterruptedShard(interrupt, self.saved_step)
 
