@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457): the one table of error class → HTTP status."""
+"""Errors as problem+json (RFC 9457)."""
 
 import logging
 from http import HTTPStatus
@@ -17,24 +17,12 @@ from werkzeug.exceptions import (
 
 from jobs import errors
 from jobs.contract import Contract
+from jobs.error_statuses import STATUSES
 
 log = logging.getLogger(__name__)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal_error"
-
-STATUSES: dict[type[errors.JobError], HTTPStatus] = {
-    errors.ValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.JobEndedError: HTTPStatus.CONFLICT,
-    errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
-    errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
 
 
 class FieldProblem(Contract):

@@ -7,21 +7,9 @@ from flask import Blueprint, Response, make_response, render_template
 from werkzeug.exceptions import HTTPException
 
 from jobs import errors
+from jobs.error_statuses import STATUSES
 
 log = logging.getLogger(__name__)
-
-STATUSES: dict[type[errors.JobError], HTTPStatus] = {
-    errors.ValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.JobEndedError: HTTPStatus.CONFLICT,
-    errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
-    errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
 
 
 def error_page(error: Exception) -> Response:

@@ -5,7 +5,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.errors import PROBLEM_MEDIA_TYPE, STATUSES, code_of, problem_response
+from api.errors import PROBLEM_MEDIA_TYPE, code_of, problem_response
+from jobs.error_statuses import STATUSES
 from jobs.errors import ArtifactStoreError, JobError
 
 

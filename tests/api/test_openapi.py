@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.errors import STATUSES
+from jobs.error_statuses import STATUSES
 
 Document = dict[str, Any]
 

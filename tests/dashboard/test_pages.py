@@ -5,9 +5,7 @@ import re
 
 import pytest
 
-from dashboard.errors import STATUSES
 from dashboard.headers import HEADERS
-from jobs import errors
 from jobs.contract import ErrorInfo
 from jobs.messages import ReportStatus
 
@@ -186,16 +184,6 @@ def test_an_error_is_a_page_with_the_same_words(client, bench, path, status, wor
     assert page.mimetype == "text/html"
     assert words in text_of(page)
     assert "<script>" not in page.text
-
-
-def test_every_error_class_has_its_status():
-    classes = [errors.JobError]
-    for each in classes:
-        classes.extend(each.__subclasses__())
-
-    assert set(STATUSES) == {each for each in classes if each.__module__ == errors.__name__} - {
-        errors.JobError
-    }
 
 
 def test_workers_are_listed_with_what_they_can(client, bench):

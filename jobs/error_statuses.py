@@ -1,0 +1,18 @@
+"""The one table of error class → HTTP status, for the API and the dashboard alike."""
+
+from http import HTTPStatus
+
+from jobs import errors
+
+STATUSES: dict[type[errors.JobError], HTTPStatus] = {
+    errors.ValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.JobEndedError: HTTPStatus.CONFLICT,
+    errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
+    errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
