@@ -119,7 +119,13 @@ class TcpProxy:
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def hold(self) -> None:
         """Nothing gets through, in either direction; connections stay open."""
@@ -128,12 +134,6 @@ class TcpProxy:
     def let_go(self) -> None:
         """All that was held up arrives, late."""
         self._flows.set()
-
-    def reset(self) -> None:
-        """Cut all connections; what was on its way is lost. New ones are held up too."""
-        for end in self._sockets:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -145,8 +145,8 @@ class TcpProxy:
                     near.close()
                     continue
                 self._sockets += [near, far]
-                for pair in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+                self._start(self._pump, near, far)
+                self._start(self._pump, far, near)
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -158,9 +158,15 @@ class TcpProxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self._threads[0].join(10)
         self._listener.close()
         self.let_go()
-        self.reset()
+        for end in self._sockets:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
         for end in self._sockets:
             end.close()
 
