@@ -47,6 +47,7 @@ class ReportDesk:
             if any(number >= order.attempt for _, number in newer):
                 if attempt in self._entries:
                     self._entries[attempt].sent_seq = 0
+                    self._entries[attempt].is_urgent = True
                     self._changed.notify_all()
                 return False
             self._running = attempt

@@ -47,6 +47,7 @@ def newest_state(shard: ShardRun, device: torch.device) -> SampleStep | None:
         except (ArtifactStoreError, SafetensorError) as error:
             log.warning("cannot go on from %s: %s", path, error)
             continue
+        log.info("shard %s goes on from step %d", shard.order.shard_id, step)
         pred_x_0 = tensors.get("pred_x_0")
         return SampleStep(
             step, tensors["z"].to(device), None if pred_x_0 is None else pred_x_0.to(device)

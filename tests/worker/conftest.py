@@ -1,0 +1,86 @@
+"""Work for a real engine: a store with a small network, and orders over it."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from diffusion import UNet, save_checkpoint
+from formats.description import CheckpointDescription
+from jobs.artifacts import ArtifactStore, checkpoint_path
+from jobs.contract import SampleParams
+from jobs.messages import CheckpointReference, SampleWork, ShardOrder
+from jobs.settings import WorkerSettings
+from worker.consumer.engine_process import EngineProcess
+
+
+@pytest.fixture
+def worker_settings(tmp_path: Path) -> WorkerSettings:
+    """One thread on the CPU, over a folder of this test's own."""
+    return WorkerSettings(
+        artifacts_url=str(tmp_path / "artifacts"),
+        device="cpu",
+        threads=1,
+        precision="float32",
+        save_seconds=0.1,
+        preview_seconds=0.1,
+    )
+
+
+@pytest.fixture
+def artifacts(worker_settings: WorkerSettings) -> ArtifactStore:
+    return ArtifactStore(worker_settings.artifacts_url)
+
+
+@pytest.fixture
+def keep_network(artifacts: ArtifactStore, tmp_path: Path) -> Callable[..., CheckpointReference]:
+    """Keeps an untrained network in the store; `scale` multiplies all its weights."""
+
+    def keep(scale: float = 1.0) -> CheckpointReference:
+        torch.manual_seed(0)
+        network = UNet(8)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.mul_(scale)
+        path = tmp_path / "network.safetensors"
+        save_checkpoint(path, network, CheckpointDescription("unet", 8))
+        content = path.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        artifacts.write_bytes(checkpoint_path(sha256), content)
+        return CheckpointReference(path=checkpoint_path(sha256), sha256=sha256)
+
+    return keep
+
+
+@pytest.fixture
+def make_order() -> Callable[..., ShardOrder]:
+    """Makes the order of a shard of four images."""
+
+    def make(reference: CheckpointReference, attempt: int = 1, **params: Any) -> ShardOrder:
+        work = SampleWork(
+            params=SampleParams(seed=3, count=4, **params),
+            checkpoint=reference,
+            first_image=0,
+            image_count=4,
+        )
+        return ShardOrder(job_id="job", shard_id="job-0", attempt=attempt, work=work)
+
+    return make
+
+
+@pytest.fixture
+def start_engine(worker_settings: WorkerSettings) -> Iterator[Callable[..., EngineProcess]]:
+    """Starts real engines with these settings; all are ended with the test."""
+    engines: list[EngineProcess] = []
+
+    def start(**settings: Any) -> EngineProcess:
+        engine = EngineProcess(worker_settings.model_copy(update=settings))
+        engines.append(engine)
+        return engine
+
+    yield start
+    for engine in engines:
+        engine.end()

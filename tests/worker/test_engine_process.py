@@ -1,0 +1,190 @@
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from jobs.artifacts import checkpoint_path
+from worker.consumer.engine_process import EngineDiedError
+from worker.protocol import (
+    Failed,
+    Finished,
+    Interrupt,
+    InterruptCommand,
+    Interrupted,
+    PreviewMade,
+    RunCommand,
+    Working,
+)
+
+SILENCE_SECONDS = 60.0
+WORKER = "worker-1"
+
+
+@pytest.fixture(scope="module")
+def noisy_library(tmp_path_factory) -> Iterator[str]:
+    """A folder for PYTHONPATH whose module makes every Python process print at its start."""
+    folder = tmp_path_factory.mktemp("noisy")
+    (folder / "sitecustomize.py").write_text(
+        "import atexit, os\n"
+        "print('a library says hello', flush=True)\n"
+        'os.write(1, b\'{"type": "ready"}\\n\\xff\\xfe\\n\')\n'
+    )
+    return str(folder)
+
+
+def events_until(engine, kind: type) -> list:
+    events = []
+    while not events or not isinstance(events[-1], kind):
+        events.append(engine.next_event(SILENCE_SECONDS))
+        assert isinstance(events[-1], kind | Working | PreviewMade), events[-1]
+    return events
+
+
+def test_an_engine_says_what_it_can_and_ends_when_its_stdin_closes(start_engine):
+    engine = start_engine()
+    ready = engine.wait_ready()
+    process = psutil.Process(engine.pid)
+
+    assert ready.capabilities["device"] == "cpu"
+    assert ready.capabilities["threads"] == 1
+    assert ready.capabilities["precision"] == "float32"
+    assert engine.is_alive
+
+    engine.end()
+
+    assert not engine.is_alive
+    assert not process.is_running()
+
+
+def test_a_shard_is_sampled_shown_and_published(start_engine, keep_network, make_order, artifacts):
+    engine = start_engine()
+    engine.wait_ready()
+
+    order = make_order(keep_network(), num_inference_steps=20)
+    engine.send(RunCommand(worker=WORKER, order=order))
+    events = events_until(engine, Finished)
+
+    working = [event for event in events if isinstance(event, Working)]
+    assert [event.done for event in working] == [4 * step for step in range(1, 21)]
+    assert working[-1].memory_bytes > 2**20
+    assert any(isinstance(event, PreviewMade) for event in events)
+    assert events[-1].done == 80
+    manifest = artifacts.read_manifest("job", "job-0", 1, WORKER)
+    assert manifest.artifacts == events[-1].artifacts
+    assert [(a.role, a.shape) for a in manifest.artifacts] == [("images", [4, 48, 48])]
+    assert artifacts.names(f"jobs/job/job-0/1-{WORKER}") == ["images.npy", "manifest.json"]
+
+
+def test_a_killed_engine_is_described_with_all_that_is_known(
+    start_engine, keep_network, make_order
+):
+    engine = start_engine()
+    engine.wait_ready()
+    order = make_order(keep_network(), num_inference_steps=1000)
+    engine.send(RunCommand(worker=WORKER, order=order))
+    assert isinstance(engine.next_event(SILENCE_SECONDS), Working)
+
+    os.kill(engine.pid, signal.SIGKILL)
+    with pytest.raises(EngineDiedError) as death:
+        events_until(engine, Finished)
+
+    info = death.value.info
+    assert info.code == "engine_died"
+    assert "SIGKILL" in info.message
+    assert info.details["signal"] == "SIGKILL"
+    assert info.details["exit_code"] is None
+    assert info.details["memory_bytes"] > 2**20
+    assert any("job-0" in line for line in info.details["log"])
+
+
+def test_an_engine_that_cannot_start_says_why_in_its_log(start_engine):
+    engine = start_engine(precision="float8")
+
+    with pytest.raises(EngineDiedError) as death:
+        engine.wait_ready()
+
+    assert death.value.info.details["exit_code"] == 1
+    assert any("float8" in line for line in death.value.info.details["log"])
+
+
+def test_an_engine_that_hangs_is_ended(start_engine, keep_network, make_order):
+    engine = start_engine()
+    engine.wait_ready()
+    os.kill(engine.pid, signal.SIGSTOP)
+    engine.send(RunCommand(worker=WORKER, order=make_order(keep_network())))
+
+    with pytest.raises(EngineDiedError) as death:
+        engine.next_event(0.5)
+
+    assert death.value.info.code == "engine_hung"
+    assert not engine.is_alive
+
+
+def test_what_a_library_prints_does_not_break_the_protocol(
+    start_engine, keep_network, make_order, noisy_library, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", noisy_library, prepend=os.pathsep)
+    engine = start_engine()
+    engine.wait_ready()
+
+    order = make_order(keep_network(), num_inference_steps=2)
+    engine.send(RunCommand(worker=WORKER, order=order))
+
+    assert events_until(engine, Finished)[-1].done == 8
+
+
+def test_an_engine_is_interrupted_and_goes_on_where_it_was(start_engine, keep_network, make_order):
+    engine = start_engine(save_seconds=3600)
+    engine.wait_ready()
+    reference = keep_network()
+    order = make_order(reference, num_inference_steps=1000)
+    engine.send(RunCommand(worker=WORKER, order=order))
+    assert isinstance(engine.next_event(SILENCE_SECONDS), Working)
+
+    engine.send(InterruptCommand(interrupt=Interrupt.RETURN))
+    broken_off = events_until(engine, Interrupted)[-1]
+    assert broken_off.interrupt is Interrupt.RETURN
+    assert 0 < broken_off.saved_step < 1000  # saved because it was asked to leave
+
+    again = make_order(reference, attempt=2, num_inference_steps=1000)
+    engine.send(RunCommand(worker="worker-2", order=again))
+    assert engine.next_event(SILENCE_SECONDS).done == 4 * (broken_off.saved_step + 1)
+    engine.send(InterruptCommand(interrupt=Interrupt.STOP))
+    assert events_until(engine, Interrupted)[-1].interrupt is Interrupt.STOP
+
+
+def test_another_file_than_the_order_names_fails_the_shard_and_not_the_engine(
+    start_engine, keep_network, make_order, artifacts
+):
+    engine = start_engine()
+    engine.wait_ready()
+    reference = keep_network()
+    content = artifacts.read_bytes(reference.path)
+    artifacts.write_bytes(reference.path, content[:-1] + bytes([content[-1] ^ 1]))
+
+    engine.send(RunCommand(worker=WORKER, order=make_order(reference)))
+    failed = events_until(engine, Failed)[-1]
+
+    assert failed.error.code == "artifact_store_error"
+    assert reference.sha256 in failed.error.message
+
+    artifacts.write_bytes(checkpoint_path(reference.sha256), content)
+    engine.send(RunCommand(worker=WORKER, order=make_order(reference, 2, num_inference_steps=1)))
+    assert events_until(engine, Finished)[-1].done == 4
+
+
+def test_a_network_that_overflows_fails_with_the_step_and_the_image(
+    start_engine, keep_network, make_order
+):
+    engine = start_engine()
+    engine.wait_ready()
+
+    order = make_order(keep_network(scale=1e6), num_inference_steps=10)
+    engine.send(RunCommand(worker=WORKER, order=order))
+    failed = events_until(engine, Failed)[-1]
+
+    assert failed.error.code == "sampling_failed"
+    assert "step 0" in failed.error.message
+    assert "NaN or infinite" in failed.error.message
