@@ -1,0 +1,122 @@
+import secrets
+import threading
+from pathlib import Path
+
+import pytest
+
+from jobs.artifacts import ArtifactStore, attempt_folder
+from jobs.errors import ArtifactStoreError
+from jobs.messages import ArtifactRecord, Manifest
+
+
+@pytest.fixture(params=["folder", "file", "memory"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    """A store in a folder, by its path and by its URL, and one that is no folder at all."""
+    urls = {
+        "folder": str(tmp_path / "store"),
+        "file": f"file://{tmp_path}/store",
+        "memory": f"memory://store-{secrets.token_hex(4)}",
+    }
+    return ArtifactStore(urls[request.param])
+
+
+def test_what_is_written_is_read_listed_and_deleted(artifacts):
+    artifacts.write_bytes("jobs/a/b/one.bin", b"1")
+    artifacts.write_bytes("jobs/a/b/two.bin", b"")
+    artifacts.write_bytes("jobs/a/c/three.bin", b"333")
+
+    assert artifacts.read_bytes("jobs/a/b/one.bin") == b"1"
+    assert artifacts.read_bytes("jobs/a/b/two.bin") == b""
+    assert artifacts.names("jobs/a/b") == ["one.bin", "two.bin"]
+    assert artifacts.names("jobs/a") == ["b", "c"]
+    assert artifacts.exists("jobs/a/c/three.bin")
+
+    artifacts.delete("jobs/a/b")
+    artifacts.delete("jobs/a/c/three.bin")
+
+    assert artifacts.names("jobs/a/b") == []
+    assert not artifacts.exists("jobs/a/b/one.bin")
+    assert not artifacts.exists("jobs/a/c/three.bin")
+
+
+def test_a_file_is_replaced_whole(artifacts):
+    artifacts.write_bytes("file", b"a long first content")
+    artifacts.write_bytes("file", b"short")
+
+    assert artifacts.read_bytes("file") == b"short"
+
+
+def test_what_is_not_there_is_said(artifacts):
+    assert artifacts.names("nowhere") == []
+    assert not artifacts.exists("nowhere")
+    artifacts.delete("nowhere")
+    with pytest.raises(ArtifactStoreError, match="nowhere/file") as error:
+        artifacts.read_bytes("nowhere/file")
+    assert error.value.details["path"] == "nowhere/file"
+
+
+@pytest.mark.parametrize("path", ["../secret", "a/../../secret", "/etc/passwd", "a/.."])
+def test_no_path_leaves_the_store(artifacts, path):
+    for ask in (artifacts.read_bytes, artifacts.exists, artifacts.names, artifacts.delete):
+        with pytest.raises(ArtifactStoreError, match="leaves the artifact store"):
+            ask(path)
+    with pytest.raises(ArtifactStoreError, match="leaves the artifact store"):
+        artifacts.write_bytes(path, b"")
+
+
+def test_a_manifest_is_read_as_it_was_written(artifacts):
+    folder = attempt_folder("job", "job-0", 2, "worker-1")
+    manifest = Manifest(
+        job_id="job",
+        shard_id="job-0",
+        attempt=2,
+        worker="worker-1",
+        done=10,
+        artifacts=[
+            ArtifactRecord(
+                role="images",
+                name="images.npy",
+                path=f"{folder}/images.npy",
+                shape=[1, 48, 48],
+                media_type="application/x-npy",
+                size_bytes=3,
+                sha256="0" * 64,
+            )
+        ],
+    )
+
+    assert artifacts.read_manifest("job", "job-0", 2, "worker-1") is None
+    artifacts.write_manifest(manifest)
+
+    assert artifacts.read_manifest("job", "job-0", 2, "worker-1") == manifest
+    assert artifacts.read_manifest("job", "job-0", 1, "worker-1") is None
+    assert artifacts.names(folder) == ["manifest.json"]
+
+
+def test_nobody_sees_half_a_file(tmp_path):
+    artifacts = ArtifactStore(str(tmp_path))
+    contents = [bytes([value]) * 2_000_000 for value in range(8)]
+    artifacts.write_bytes("file", contents[0])
+    is_done = threading.Event()
+
+    def write() -> None:
+        for content in contents * 10:
+            artifacts.write_bytes("file", content)
+        is_done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not is_done.is_set():
+        assert artifacts.read_bytes("file") in contents
+    writer.join()
+    assert artifacts.names("") == ["file"]
+
+
+def test_a_store_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
+    (tmp_path / "jobs").write_text("a file where a folder must be")
+    artifacts = ArtifactStore(str(tmp_path))
+
+    with pytest.raises(ArtifactStoreError, match="cannot write jobs/a/file"):
+        artifacts.write_bytes("jobs/a/file", b"content")
+
+    assert artifacts.names("") == ["jobs"]
