@@ -46,6 +46,12 @@ def eventually(ask: Callable[[], T | None], seconds: float = 20.0, what: str = "
         time.sleep(0.02)
 
 
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[..., object]:
+    """Gives `eventually` to a test."""
+    return eventually
+
+
 class Program:
     """One process of the system, in a session of its own."""
 
