@@ -36,8 +36,8 @@ def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
 class Database:
     """Transactions on the one database.
 
-    `write()` takes SQLite's write lock at its begin (BEGIN IMMEDIATE), so that a transaction that
-    reads and then writes never fails halfway; `read()` never takes it.
+    `write()` takes SQLite's write lock with its first statement (BEGIN IMMEDIATE), so that a
+    transaction that reads and then writes never fails halfway; `read()` never takes it.
     """
 
     def __init__(self, url: str) -> None:
