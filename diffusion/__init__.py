@@ -4,7 +4,7 @@ from diffusion.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from diffusion.errors import DiffusionError, NonFiniteSampleError
 from diffusion.noise import Purpose, noise
 from diffusion.plan import Plan, Sampler, SamplerOptions, plan
-from diffusion.precision import denoiser, has_fast_bfloat16
+from diffusion.precision import has_fast_bfloat16, predictor
 from diffusion.process import GaussianProcess
 from diffusion.sampling import FACE_SHAPE, NoisePredictor, SampleStep, sample
 from diffusion.schedule import linear_betas
@@ -26,12 +26,12 @@ __all__ = [
     "Training",
     "TrainingOptions",
     "UNet",
-    "denoiser",
     "has_fast_bfloat16",
     "linear_betas",
     "load_checkpoint",
     "noise",
     "plan",
+    "predictor",
     "sample",
     "save_checkpoint",
 ]

@@ -22,7 +22,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def denoiser(
+def predictor(
     model: UNet, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> NoisePredictor:
     """Ready a network for sampling: a frozen copy, channels_last (contiguous bfloat16 is slow).

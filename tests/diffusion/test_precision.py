@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion import Purpose, UNet, denoiser, has_fast_bfloat16, linear_betas, noise, plan, sample
+from diffusion import Purpose, UNet, has_fast_bfloat16, linear_betas, noise, plan, predictor, sample
 
 needs_bfloat16 = pytest.mark.skipif(
     not has_fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16 instructions"
@@ -24,7 +24,7 @@ def batch() -> tuple[Tensor, Tensor]:
 def test_bfloat16_gives_the_same_bytes_for_every_batch_size_order_and_thread_count(
     unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor], width: int
 ) -> None:
-    predict = denoiser(unet(width), dtype=torch.bfloat16)
+    predict = predictor(unet(width), dtype=torch.bfloat16)
     z, t = batch
     expected = predict(z, t)
     order = torch.randperm(100, generator=torch.Generator().manual_seed(0))
@@ -39,7 +39,7 @@ def test_bfloat16_gives_the_same_bytes_for_every_batch_size_order_and_thread_cou
 
 @needs_bfloat16
 def test_bfloat16_samples_are_the_same_bytes_in_other_batches(unet: Callable[[int], UNet]) -> None:
-    predict = denoiser(unet(8), dtype=torch.bfloat16)
+    predict = predictor(unet(8), dtype=torch.bfloat16)
     table = plan("ddpm", linear_betas(), 30)
 
     *_, whole = sample(predict, table, 3, range(12))
@@ -55,8 +55,8 @@ def test_bfloat16_stays_close_to_float32(
     model = unet(16)
     z, t = batch[0][:4], batch[1][:4]
 
-    exact = denoiser(model, dtype=torch.float32)(z, t)
-    rounded = denoiser(model, dtype=torch.bfloat16)(z, t)
+    exact = predictor(model, dtype=torch.float32)(z, t)
+    rounded = predictor(model, dtype=torch.bfloat16)(z, t)
 
     assert exact.dtype == rounded.dtype == torch.float32
     assert 0 < (rounded - exact).norm() / exact.norm() < 0.05
@@ -71,13 +71,13 @@ def test_float32_gives_the_networks_own_prediction(
     with torch.no_grad():
         expected = model(z, t)
 
-    torch.testing.assert_close(denoiser(model, dtype=torch.float32)(z, t), expected)
+    torch.testing.assert_close(predictor(model, dtype=torch.float32)(z, t), expected)
 
 
 def test_readying_a_network_leaves_it_as_it_was(unet: Callable[[int], UNet]) -> None:
     model = unet(4).train()
 
-    predict = denoiser(model, dtype=torch.bfloat16)
+    predict = predictor(model, dtype=torch.bfloat16)
     before = predict(torch.zeros(1, 1, 16, 16), torch.tensor([5]))
     with torch.no_grad():
         model.conv_last.bias += 1
@@ -90,7 +90,7 @@ def test_readying_a_network_leaves_it_as_it_was(unet: Callable[[int], UNet]) -> 
 def test_eps_comes_in_the_dtype_of_z(unet: Callable[[int], UNet]) -> None:
     z = torch.zeros(1, 1, 16, 16, dtype=torch.float64)
 
-    assert denoiser(unet(4))(z, torch.tensor([0])).dtype == torch.float64
+    assert predictor(unet(4))(z, torch.tensor([0])).dtype == torch.float64
 
 
 def test_a_device_of_unknown_kind_gets_float32() -> None:

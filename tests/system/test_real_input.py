@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import UNet, denoiser, linear_betas, plan, sample
+from diffusion import UNet, linear_betas, plan, predictor, sample
 from formats.faces import from_unit_range, load_faces
 
 FACES_VARIABLE = "DARKROOM_TEST_FACES"
@@ -45,7 +45,7 @@ def test_a_checkpoint_of_the_course_is_imported_and_sampled(system, course_netwo
     images = np.load(io.BytesIO(system.images(job.id)))
     table = plan("ddpm", linear_betas(), 5)
     torch.set_num_threads(1)
-    *_, last = sample(denoiser(course_network, dtype=torch.float32), table, SEED, range(4))
+    *_, last = sample(predictor(course_network, dtype=torch.float32), table, SEED, range(4))
     assert np.array_equal(images, from_unit_range(last.z[:, 0].numpy()))
 
 

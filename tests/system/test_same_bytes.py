@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from diffusion import UNet, denoiser, has_fast_bfloat16, load_checkpoint, plan, sample
+from diffusion import UNet, has_fast_bfloat16, load_checkpoint, plan, predictor, sample
 from diffusion import save_checkpoint as save_native
 from formats.description import CheckpointDescription
 from formats.faces import from_unit_range
@@ -47,7 +47,7 @@ def core_images(
     """What the diffusion core itself makes of the job, undisturbed, in batches of this size."""
     torch.set_num_threads(threads)
     checkpoint = load_checkpoint(path)
-    predict = denoiser(checkpoint.model, "cpu", DTYPES[precision])
+    predict = predictor(checkpoint.model, "cpu", DTYPES[precision])
     table = plan("ddpm", checkpoint.betas, steps)
     pieces = []
     for first in range(0, count, batch):

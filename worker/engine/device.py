@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from diffusion import UNet, denoiser, has_fast_bfloat16
+from diffusion import UNet, has_fast_bfloat16, predictor
 from jobs.settings import WorkerSettings
 
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -46,7 +46,7 @@ class Device:
 
     def warm_up(self) -> None:
         """Run a small network once, so that the first shard does not wait for the libraries."""
-        predict = denoiser(UNet(width=8), self.device, self.dtype)
+        predict = predictor(UNet(width=8), self.device, self.dtype)
         predict(torch.zeros(1, 1, 48, 48, device=self.device), torch.zeros(1, dtype=torch.long))
 
     def capabilities(self) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from diffusion import (
     NoisePredictor,
     Purpose,
     SampleStep,
-    denoiser,
     load_checkpoint,
     noise,
     plan,
+    predictor,
     sample,
 )
 from diffusion.plan import Plan
@@ -100,7 +100,7 @@ class SampleRunner:
                 file.write(content)
                 file.flush()
                 checkpoint = load_checkpoint(Path(file.name))
-            predict = denoiser(checkpoint.model, self._device.device, self._device.dtype)
+            predict = predictor(checkpoint.model, self._device.device, self._device.dtype)
             self._models[reference.sha256] = (checkpoint, predict)
             while len(self._models) > KEPT_MODELS:
                 self._models.popitem(last=False)
