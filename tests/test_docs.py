@@ -72,7 +72,9 @@ def test_env_example_lists_every_setting_with_its_description_and_default() -> N
 
 
 def test_make_alone_lists_the_targets() -> None:
-    listing = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
     assert {line.split()[1] for line in listing.splitlines()} == TARGETS
     assert all(len(line.split()) > 2 for line in listing.splitlines())

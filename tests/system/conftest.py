@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 import torch
 
+from darkroom.lifeline import lifeline
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
 from jobs.broker import queue_key, queue_of
@@ -55,11 +56,14 @@ def _eventually() -> Callable[..., object]:
 class Program:
     """One process of the system, in a session of its own."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], log: Path, line: int
+    ) -> None:
         self._log = log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "darkroom", *command],
+            [sys.executable, "-m", "darkroom", "--lifeline", str(line), *command],
             env=os.environ | environment,
+            pass_fds=[line],  # it ends with the test, also when that is killed
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -90,8 +94,9 @@ class Program:
 class System:
     """Dispatchers and workers as processes, and the service as the web side has it."""
 
-    def __init__(self, settings: WebSettings, folder: Path) -> None:
+    def __init__(self, settings: WebSettings, folder: Path, line: int) -> None:
         self.settings = settings
+        self._line = line
         self.folder = folder
         self.service: JobService = open_service(settings)
         self._programs: list[Program] = []
@@ -107,7 +112,7 @@ class System:
 
     def _start(self, command: list[str], name: str, **settings: Any) -> Program:
         log = self.folder / f"{name}-{len(self._programs)}.log"
-        program = Program(command, self.environment(**settings), log)
+        program = Program(command, self.environment(**settings), log, self._line)
         self._programs.append(program)
         return program
 
@@ -169,9 +174,10 @@ def system(web_settings: WebSettings, tmp_path: Path) -> Iterator[System]:
     """An empty system: start what the test needs."""
     folder = tmp_path / "logs"
     folder.mkdir()
-    system = System(web_settings, folder)
-    yield system
-    system.close()
+    with lifeline() as line:
+        system = System(web_settings, folder, line)
+        yield system
+        system.close()
     print(system.logs())  # noqa: T201  (pytest shows it when the test fails)
 
 
