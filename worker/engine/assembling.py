@@ -22,7 +22,7 @@ def assemble(work: AssembleWork, artifacts: ArtifactStore) -> list[MadeFile]:
         np.load(io.BytesIO(artifacts.read_bytes(path)), allow_pickle=False) for path in work.pieces
     ]
     images = np.concatenate(pieces)
-    sheet = collage(images, work.params.columns)
+    sheet = collage(images, min(work.params.columns, len(images)))
     picture = MadeFile(
         role=ArtifactRole.COLLAGE,
         name="collage.png",

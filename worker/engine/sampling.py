@@ -80,7 +80,8 @@ class SampleRunner:
             save_state(shard, state)
         shard.say_working()
         if shard.wants_preview() and state.pred_x_0 is not None:
-            sheet = collage(to_gray(state.pred_x_0[:PREVIEW_IMAGES]), PREVIEW_COLUMNS)
+            images = to_gray(state.pred_x_0[:PREVIEW_IMAGES])
+            sheet = collage(images, min(PREVIEW_COLUMNS, len(images)))
             shard.say_preview(encode_png(sheet))
         if not is_last:
             shard.obey(interrupt)
