@@ -39,8 +39,8 @@ def with_client(function: Decorated) -> Decorated:
             return function(client=client, **given)
 
     run.__doc__ = function.__doc__
-    run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    return url_option(api_key_option(run))  # type: ignore[return-value]
+    run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own mark
+    return url_option(api_key_option(run))  # type: ignore[return-value]  # same click options
 
 
 def read_settings(kind: type[SettingsT], **given: Any) -> SettingsT:

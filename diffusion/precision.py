@@ -42,7 +42,7 @@ def predictor(
     if dtype is None:
         dtype = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
     network = copy.deepcopy(model).eval().requires_grad_(False).to(device, dtype)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
 
     def predict(z_t: Tensor, t: Tensor) -> Tensor:
         with torch.no_grad():

@@ -80,7 +80,8 @@ class Training:
             raise ValueError(
                 f"training needs at least one batch of {options.batch_size} faces, not {len(faces)}"
             )
-        self.model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+        self.model = model.train()
         self.averaged = UNet(model.width, len(betas))
         self.averaged.load_state_dict(model.state_dict())
         self.options = options

@@ -40,8 +40,16 @@ def _now() -> datetime:
 
 
 def _changed(session: Session, statement: Any) -> bool:
-    result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]
+    result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]  # of an UPDATE
     return result.rowcount == 1
+
+
+def _queued(shard_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Shard.id == shard_id,
+        Shard.attempt == attempt,
+        Shard.status == JobStatus.QUEUED,
+    )
 
 
 def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
@@ -50,9 +58,7 @@ def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> boo
         session,
         update(Shard)
         .where(
-            Shard.id == shard_id,
-            Shard.attempt == attempt,
-            Shard.status == JobStatus.QUEUED,
+            *_queued(shard_id, attempt),
             Shard.sent_to.is_(None),
         )
         .values(attempt=attempt + 1, sent_to=worker, holder=None, seq=0),
@@ -65,9 +71,7 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
         session,
         update(Shard)
         .where(
-            Shard.id == shard_id,
-            Shard.attempt == attempt,
-            Shard.status == JobStatus.QUEUED,
+            *_queued(shard_id, attempt),
             Shard.sent_to.is_not(None),
             Shard.holder.is_(None),
         )
@@ -93,11 +97,9 @@ def _hold(session: Session, report: Report) -> bool:
         session,
         update(Shard)
         .where(
-            Shard.id == report.shard_id,
-            Shard.attempt == report.attempt,
-            Shard.holder.is_(None),
+            *_queued(report.shard_id, report.attempt),
             Shard.sent_to.is_not(None),
-            Shard.status == JobStatus.QUEUED,
+            Shard.holder.is_(None),
         )
         .values(
             holder=report.worker,
@@ -114,10 +116,8 @@ def resume_holder(session: Session, shard_id: str, attempt: int, worker: str) ->
         session,
         update(Shard)
         .where(
-            Shard.id == shard_id,
-            Shard.attempt == attempt,
+            *_queued(shard_id, attempt),
             Shard.holder == worker,
-            Shard.status == JobStatus.QUEUED,
         )
         .values(
             status=JobStatus.RUNNING,

@@ -11,11 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 from alembic import command
 from alembic.config import Config
 
+from formats.architectures import unet_shapes
+from formats.checkpoint import write_checkpoint
+from formats.description import CheckpointDescription
 from jobs.settings import WebSettings
 
 ROOT = Path(__file__).parent.parent
@@ -172,3 +176,16 @@ def serve_web(tmp_path: Path) -> Iterator[Callable[[WebSettings], ServedWeb]]:
     yield serve
     for each in served:
         each.stop(signal.SIGINT)  # SIGTERM would wait for idle connections
+
+
+@pytest.fixture
+def native_file(tmp_path: Path) -> Path:
+    """A native checkpoint of width 2."""
+    random = np.random.default_rng(7)
+    arrays = {
+        name: random.standard_normal(shape).astype(np.float32)
+        for name, shape in unet_shapes(2).items()
+    }
+    path = tmp_path / "small.safetensors"
+    write_checkpoint(path, arrays, CheckpointDescription("unet", 2))
+    return path

@@ -12,9 +12,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from darkroom.web import create_app, end_streams
-from formats.architectures import unet_shapes
-from formats.checkpoint import write_checkpoint
-from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore, attempt_folder
@@ -41,24 +38,11 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def checkpoint_file(tmp_path: Path) -> Path:
-    """A native checkpoint of width 2."""
-    random = np.random.default_rng(7)
-    arrays = {
-        name: random.standard_normal(shape).astype(np.float32)
-        for name, shape in unet_shapes(2).items()
-    }
-    path = tmp_path / "small.safetensors"
-    write_checkpoint(path, arrays, CheckpointDescription("unet", 2))
-    return path
-
-
-@pytest.fixture
-def checkpoint_id(client: FlaskClient, checkpoint_file: Path) -> str:
+def checkpoint_id(client: FlaskClient, native_file: Path) -> str:
     """Id of a checkpoint that jobs can name."""
     answer = client.post(
         "/api/v1/checkpoints",
-        data=checkpoint_file.read_bytes(),
+        data=native_file.read_bytes(),
         content_type="application/octet-stream",
     )
     assert answer.status_code == 201, answer.text

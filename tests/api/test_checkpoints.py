@@ -66,24 +66,24 @@ def test_a_course_checkpoint_is_imported_and_kept_as_safetensors(
     assert _listed(client) == [checkpoint]
 
 
-def test_a_raw_body_with_a_name_is_imported(client: FlaskClient, checkpoint_file: Path) -> None:
-    content = checkpoint_file.read_bytes()
+def test_a_raw_body_with_a_name_is_imported(client: FlaskClient, native_file: Path) -> None:
+    content = native_file.read_bytes()
 
     answer = client.post(f"{URL}?name=Small faces", data=content, content_type=OCTETS)
 
     assert (answer.status_code, answer.json["name"]) == (201, "Small faces")
 
 
-def test_a_form_can_name_its_file(client: FlaskClient, checkpoint_file: Path) -> None:
-    form = {"file": (io.BytesIO(checkpoint_file.read_bytes()), "C:\\x.cpt"), "name": "Ours"}
+def test_a_form_can_name_its_file(client: FlaskClient, native_file: Path) -> None:
+    form = {"file": (io.BytesIO(native_file.read_bytes()), "C:\\x.cpt"), "name": "Ours"}
 
     assert client.post(URL, data=form).json["name"] == "Ours"
 
 
 def test_the_same_checkpoint_is_kept_once(
-    client: FlaskClient, checkpoint_file: Path, web_settings: WebSettings
+    client: FlaskClient, native_file: Path, web_settings: WebSettings
 ) -> None:
-    content = checkpoint_file.read_bytes()
+    content = native_file.read_bytes()
 
     first, again = (client.post(URL, data=content, content_type=OCTETS) for _ in range(2))
 
@@ -236,8 +236,8 @@ def test_a_form_without_a_file_says_so(client: FlaskClient) -> None:
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "file")
 
 
-def test_a_name_that_is_too_long_is_refused(client: FlaskClient, checkpoint_file: Path) -> None:
-    content = checkpoint_file.read_bytes()
+def test_a_name_that_is_too_long_is_refused(client: FlaskClient, native_file: Path) -> None:
+    content = native_file.read_bytes()
 
     answer = client.post(f"{URL}?name={'x' * 201}", data=content, content_type=OCTETS)
 

@@ -73,7 +73,7 @@ def test_ddpm_walks_as_diffusers_does(
     )
     expected = z = start()
 
-    table = plan("ddpm", linear_betas(), steps, variance=variance)  # type: ignore[arg-type]
+    table = plan("ddpm", linear_betas(), steps, variance=variance)  # type: ignore[arg-type]  # a str
     begin = SampleStep(0, z)
     for t, found in zip(
         scheduler.timesteps, sample(model, table, SEED, IMAGES, start=begin), strict=True
