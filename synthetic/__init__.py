@@ -1,6 +1,7 @@
 """Rendered faces with a known age: gray 48×48 pictures of nobody, free of any licence or person."""
 
+from synthetic.attributes import ATTRIBUTES, synthetic_attributes
 from synthetic.canvas import FACE_SIZE
 from synthetic.faces import synthetic_faces
 
-__all__ = ["FACE_SIZE", "synthetic_faces"]
+__all__ = ["ATTRIBUTES", "FACE_SIZE", "synthetic_attributes", "synthetic_faces"]

@@ -9,7 +9,19 @@ from numpy.typing import NDArray
 from synthetic.canvas import FACE_SIZE, RESOLUTION, Floats, resize_matrix
 
 TRAIT_NUMBERS = 96  # normals, and as many uniforms, kept for one face's traits
+BLOCK = 512  # people whose random numbers are held at once
+LARGEST = 2**64 - 1  # of a seed and of a face's index: the two words of a generator's key
 TEXTURE_CELLS = (5, 11, 28)  # knots across of the coarse, rough and fine textures
+
+
+def check_range(count: int, seed: int, start: int) -> None:
+    """Refuse faces that do not exist, with a ValueError."""
+    if count < 0 or start < 0 or start + count > LARGEST:
+        raise ValueError(
+            f"count and start must be at least 0 and end within 2**64, not {count} and {start}"
+        )
+    if not 0 <= seed <= LARGEST:
+        raise ValueError(f"seed must be within 0 and 2**64 - 1, not {seed}")
 
 
 class Draws:
@@ -21,8 +33,11 @@ class Draws:
         grain: white noise of the finished picture, (n, FACE_SIZE**2).
     """
 
-    def __init__(self, seed: int, indices: Sequence[int]) -> None:
-        """Draw for the faces `indices`, each within 0 and 2**64 − 1 like the seed."""
+    def __init__(self, seed: int, indices: Sequence[int], textured: bool = True) -> None:
+        """Draw for the faces `indices`, each within 0 and 2**64 − 1 like the seed.
+
+        Where `textured` is False, traits alone, and textures and grain stay unset.
+        """
         n = len(indices)
         self._normals = np.empty((n, TRAIT_NUMBERS))
         self._uniforms = np.empty((n, TRAIT_NUMBERS))
@@ -34,7 +49,7 @@ class Draws:
             generator = np.random.Generator(np.random.Philox(key=key))
             generator.standard_normal(out=self._normals[row])
             generator.random(out=self._uniforms[row])
-            for image in (*self._knots, self.grain):
+            for image in (*self._knots, self.grain) if textured else ():
                 generator.standard_normal(dtype=np.float32, out=image[row])
 
     def normal(self, deviation: float, mean: float = 0.0) -> NDArray[np.float64]:

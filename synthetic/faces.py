@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthetic.canvas import FACE_SIZE, Floats, mix, step
-from synthetic.draws import Draws
+from synthetic.draws import BLOCK, Draws, check_range
 from synthetic.eyes import eyes, glasses
 from synthetic.hair import hair
 from synthetic.head import face_coordinates, head_shape, relief
@@ -13,9 +13,7 @@ from synthetic.photograph import camera, light, scene
 from synthetic.traits import Traits, draw_traits
 from synthetic.wrinkles import wrinkles
 
-BLOCK = 512  # people whose random numbers are held at once
 CHUNK = 16  # people rendered together: few enough for the processor's cache
-LARGEST = 2**64 - 1  # of a seed and of a face's index: the two words of a generator's key
 
 
 def synthetic_faces(
@@ -37,12 +35,7 @@ def synthetic_faces(
     Raises:
         ValueError: an argument is outside its range.
     """
-    if count < 0 or start < 0 or start + count > LARGEST:
-        raise ValueError(
-            f"count and start must be at least 0 and end within 2**64, not {count} and {start}"
-        )
-    if not 0 <= seed <= LARGEST:
-        raise ValueError(f"seed must be within 0 and 2**64 - 1, not {seed}")
+    check_range(count, seed, start)
     faces = np.empty((count, FACE_SIZE, FACE_SIZE), np.uint8)
     ages = np.empty(count, np.int64)
     for first in range(0, count, BLOCK):
