@@ -19,7 +19,8 @@ from api.parsing import parse_json, parse_query
 from api.responses import REVALIDATE, ShardList, WorkerList, json_response
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
 from jobs import errors
-from jobs.contract import Contract, JobList, JobStatus, JobView, job_request_adapter
+from jobs.contract import Contract, JobList, JobStatus, JobView
+from jobs.requests import job_request_adapter
 from jobs.service import JobService
 
 MAX_KEY_CHARACTERS = 255

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from jobs.contract import MAX_COUNT, TIMESTEPS, CheckpointView, JobRequest, job_request_adapter
+from jobs.contract import CheckpointView
 from jobs.errors import JobError
+from jobs.requests import MAX_COUNT, TIMESTEPS, JobRequest, job_request_adapter
 
 LONGEST_ECHO = 60  # characters of a wrong value that are shown again in its error
 LAST_SEED = 2**64 - 1

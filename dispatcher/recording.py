@@ -10,7 +10,7 @@ from dispatcher.roster import Roster
 from jobs import store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
 from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
-from jobs.tables import Shard
+from jobs.tables import Job, Shard
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class Recorder:
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
             store.add_artifacts(session, shard, report.artifacts)
+            job = session.get_one(Job, shard.job_id)
+            store.add_trained_checkpoints(session, job, report.artifacts)
             outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
             outcome.returned.append(shard.id)

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from dispatcher.roster import Roster
 from jobs import store, transitions
-from jobs.contract import ArtifactRole, JobStatus, SampleParams
-from jobs.messages import AssembleWork, CheckpointReference, SampleWork, ShardOrder
+from jobs.contract import JobStatus
+from jobs.kinds import KINDS
+from jobs.messages import ShardOrder
 from jobs.tables import Job, Shard
 
 log = logging.getLogger(__name__)
@@ -96,23 +97,6 @@ class Sender:
 def shard_order(session: Session, shard: Shard, attempt: int) -> ShardOrder:
     """The message that carries everything that this shard needs."""
     job = session.get_one(Job, shard.job_id)
-    params = SampleParams.model_validate(job.params)
-    work: SampleWork | AssembleWork
-    if shard.kind == "assemble":
-        pieces = [
-            artifact.path
-            for artifact, piece in store.artifacts_of(session, job.id)
-            if piece.index < shard.index and artifact.role == ArtifactRole.IMAGES
-        ]
-        work = AssembleWork(params=params, pieces=pieces)
-    else:
-        checkpoint = store.find_checkpoint(session, params.checkpoint)
-        if checkpoint is None:
-            raise LookupError(f"job {job.id} names checkpoint {params.checkpoint!r}, which is gone")
-        work = SampleWork(
-            params=params,
-            checkpoint=CheckpointReference(path=checkpoint.path, sha256=checkpoint.sha256),
-            first_image=shard.first_image,
-            image_count=shard.image_count,
-        )
+    kind = KINDS[job.kind]
+    work = kind.work(session, job, shard, kind.params.model_validate(job.params))
     return ShardOrder(job_id=job.id, shard_id=shard.id, attempt=attempt, work=work)

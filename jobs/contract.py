@@ -1,17 +1,13 @@
-"""What callers send and receive: job requests as a union on `kind`, and the views of what is kept.
+"""What callers receive: the views of what is kept. `requests.py` holds what they send.
 
 Everything here is pure pydantic; the API's OpenAPI document is generated from it.
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
-MAX_COUNT = 10_000  # images of one job
-TIMESTEPS = 1000  # T of the course's noise schedule
-BUNDLED = "bundled"  # the id that always names the bundled noise predictor
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Contract(BaseModel):
@@ -38,47 +34,6 @@ class JobStatus(StrEnum):
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-class SampleParams(Contract):
-    """Parameters of the kind `sample`: unconditional faces and their collage."""
-
-    checkpoint: str = Field(
-        BUNDLED, min_length=1, max_length=64, description="Id of the noise predictor."
-    )
-    count: int = Field(100, ge=1, le=MAX_COUNT, description="How many faces to sample.")
-    sampler: Literal["ddpm", "ddim"] = Field(
-        "ddpm", description="The algorithm that walks from noise to a face."
-    )
-    num_inference_steps: int = Field(
-        TIMESTEPS, ge=1, le=TIMESTEPS, description="Denoising steps; 1000 visits every timestep."
-    )
-    variance: Literal["beta", "posterior"] = Field(
-        "beta", description="DDPM's noise: σ² = β (beta) or the posterior's variance."
-    )
-    eta: float = Field(0.0, ge=0, le=1, description="DDIM's noise: 0 none, 1 as much as DDPM.")
-    clip_x_0: bool = Field(False, description="Clip the predicted x_0 to [-1, 1] at every step.")
-    prior: Literal["standard"] = Field("standard", description="z_T ~ N(0, I), as in the book.")
-    seed: int | None = Field(
-        None, ge=0, lt=2**64, description="Decides every image; drawn at random when absent."
-    )
-    columns: int = Field(10, ge=1, le=100, description="Columns of the collage.")
-
-
-class SampleJob(Contract):
-    """A request for a job of kind `sample`."""
-
-    kind: Literal["sample"]
-    params: SampleParams = Field(default_factory=SampleParams)
-    name: str | None = Field(None, max_length=200, description="A name for people.")
-    priority: int = Field(0, ge=-100, le=100, description="Higher goes first.")
-    submitter: str | None = Field(
-        None, min_length=1, max_length=64, pattern=r"^[\w.@ -]+$", description="Whose job it is."
-    )
-
-
-JobRequest = SampleJob  # becomes a union on `kind` with the second kind
-job_request_adapter: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
-
-
 class ErrorInfo(Contract):
     """Why a job or a shard failed."""
 
@@ -94,7 +49,7 @@ class Progress(Contract):
 
     done: int = Field(ge=0)
     total: int = Field(ge=0)
-    unit: str = "image-steps"
+    unit: str = Field("image-steps", description="image-steps, steps, images, seconds or faces.")
 
 
 class JobView(Contract):
@@ -111,6 +66,7 @@ class JobView(Contract):
     params: dict[str, Any]
     progress: Progress
     error: ErrorInfo | None
+    retry_of: str | None = Field(description="The job that this one makes anew.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -180,8 +136,37 @@ class CheckpointView(Contract):
     sha256: str
     size_bytes: int
     description: dict[str, Any]
+    job_id: str | None = Field(description="The job that trained it; null if it was imported.")
     created_at: datetime
     links: dict[str, str] = Field(default_factory=dict)
+
+
+class DatasetView(Contract):
+    """Faces to train on or to compare with, and what they are like."""
+
+    id: str = Field(description="The first 16 hexadecimal digits of its SHA-256, or `synthetic`.")
+    name: str
+    sha256: str | None = Field(description="Of the faces' and ages' bytes; null for `synthetic`.")
+    count: int | None = Field(description="Faces; null for `synthetic`, which has as many as asked")
+    aged_count: int | None = Field(description="Faces with an age of 0 to 100 years.")
+    missing_ages: int = Field(description="Ages below 0: not known.")
+    wrong_ages: int = Field(description="Ages above 100: left out of what needs an age.")
+    pixel_mean: float = Field(description="Of all pixels, in [-1, 1].")
+    pixel_deviation: float = Field(description="Standard deviation of all pixels.")
+    brightness_deviation: float = Field(description="Standard deviation of the faces' means.")
+    age_histogram: list[int] = Field(description="Faces by decade: 0 … 9, …, 90 … 100; or empty.")
+    size_bytes: int
+    created_at: datetime | None
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+Curves = dict[str, list[tuple[float, float]]]  # name → points (training step, value)
+
+
+class CurvesView(Contract):
+    """Curves of a job that trains, as far as they are."""
+
+    curves: Curves = Field(description="Name → points: training step and value.")
 
 
 class WorkerView(Contract):

@@ -9,10 +9,13 @@ STATUSES: dict[type[errors.JobError], HTTPStatus] = {
     errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
     errors.ArtifactNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CheckpointNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
     errors.JobEndedError: HTTPStatus.CONFLICT,
+    errors.JobActiveError: HTTPStatus.CONFLICT,
     errors.IdempotencyConflictError: HTTPStatus.CONFLICT,
     errors.CheckpointRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.DatasetRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -5,10 +5,13 @@
   + JobNotFoundError           no such job
   + ArtifactNotFoundError      no such artifact, or no such image in it
   + CheckpointNotFoundError    no such checkpoint
+  + DatasetNotFoundError       no such dataset
   + PreviewNotFoundError       nothing to preview now
   + JobEndedError              the job has ended, so that it cannot be canceled
+  + JobActiveError             the job has not ended, so that it cannot be retried
   + IdempotencyConflictError   the key was used for another request
   + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
+  + DatasetRejectedError       the upload is no dataset of faces and ages
   + UploadTooLargeError        the upload is over the limit
   + ArtifactStoreError         the artifact store does not answer, or holds something else
 
@@ -54,6 +57,12 @@ class CheckpointNotFoundError(JobError):
     code = "checkpoint_not_found"
 
 
+class DatasetNotFoundError(JobError):
+    """No such dataset."""
+
+    code = "dataset_not_found"
+
+
 class PreviewNotFoundError(JobError):
     """Nothing to preview now."""
 
@@ -66,6 +75,12 @@ class JobEndedError(JobError):
     code = "job_ended"
 
 
+class JobActiveError(JobError):
+    """The job has not ended, so that it cannot be retried."""
+
+    code = "job_active"
+
+
 class IdempotencyConflictError(JobError):
     """The idempotency key was used for another request."""
 
@@ -76,6 +91,12 @@ class CheckpointRejectedError(JobError):
     """The upload is no checkpoint that Darkroom can run."""
 
     code = "checkpoint_rejected"
+
+
+class DatasetRejectedError(JobError):
+    """The upload is no dataset of faces and ages."""
+
+    code = "dataset_rejected"
 
 
 class UploadTooLargeError(JobError):

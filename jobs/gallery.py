@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from formats.pictures import encode_png
 from jobs import store
 from jobs.artifacts import ArtifactStore
-from jobs.contract import ArtifactRole, ArtifactView, JobStatus
+from jobs.contract import ArtifactRole, ArtifactView, Curves, CurvesView, JobStatus
 from jobs.database import Database
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError, PreviewNotFoundError
 from jobs.streams import WebStreams
@@ -73,7 +73,7 @@ class Gallery:
         with self._database.read() as session:
             artifact, shard = _require_artifact(session, artifact_id)
             job = require_job(session, artifact.job_id)
-            first = 0 if shard.kind == "assemble" else shard.first_image
+            first = shard.first_image
             parameters = {"job": job.id, "kind": job.kind, "params": job.params}
         if artifact.role != ArtifactRole.IMAGES or not 0 <= index < artifact.shape[0]:
             held = artifact.shape[0] if artifact.role == ArtifactRole.IMAGES else 0
@@ -84,6 +84,19 @@ class Gallery:
             )
         images = np.load(io.BytesIO(self._artifacts.read_bytes(artifact.path)), allow_pickle=False)
         return encode_png(images[index], parameters | {"image": first + index})
+
+    def curves(self, job_id: str) -> CurvesView:
+        """The curves of a job that trains, as far as they were reported; none for other kinds.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        with self._database.read() as session:
+            require_job(session, job_id)
+            curves: Curves = {}
+            for shard in store.shards_of(session, job_id):
+                curves |= shard.curves or {}
+        return CurvesView(curves=curves)
 
     def preview(self, job_id: str, shard: int | None = None) -> Preview:
         """The newest preview of a shard, or of the first running shard that has one.

@@ -1,17 +1,22 @@
 """The checkpoints that jobs can name."""
 
-import json
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from formats.checkpoint import import_checkpoint, read_checkpoint, sha256_of
+from formats.checkpoint import (
+    import_checkpoint,
+    read_checkpoint,
+    sha256_of,
+)
+from formats.checkpoint_facts import checkpoint_facts
 from formats.errors import FormatError
 from jobs import store
 from jobs.artifacts import ArtifactStore, checkpoint_path
-from jobs.contract import BUNDLED, CheckpointView
+from jobs.contract import CheckpointView
 from jobs.database import Database
 from jobs.errors import CheckpointNotFoundError, CheckpointRejectedError
+from jobs.requests import BUNDLED
 from jobs.tables import Checkpoint
 from jobs.views import checkpoint_view
 
@@ -49,7 +54,8 @@ class CheckpointLibrary:
         self, native: Path, name: str, checkpoint_id: str | None
     ) -> CheckpointView:
         sha256 = sha256_of(native)
-        description = json.loads(read_checkpoint(native)[1].to_json())
+        tensors, described = read_checkpoint(native)
+        description = checkpoint_facts(described, tensors)
         path = checkpoint_path(sha256)
         if not self._artifacts.exists(path):
             self._artifacts.write_bytes(path, native.read_bytes())

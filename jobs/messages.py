@@ -9,16 +9,37 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from jobs.contract import ArtifactRole, Contract, ErrorInfo, SampleParams
+from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
+from jobs.requests import EvaluateParams, SampleParams, TrainDdpmParams
 
-PROTOCOL = 1  # raised when an older worker could not understand its orders
+PROTOCOL = 2  # raised when an older worker could not understand its orders
 
 
-class CheckpointReference(Contract):
-    """Where a worker finds a checkpoint, and what its bytes must be."""
+class FileReference(Contract):
+    """Where a worker finds a file, and what its bytes must be."""
 
     path: str = Field(description="Below the artifact store's URL.")
     sha256: str
+
+
+class StoredDataset(Contract):
+    """Faces, and ages where there are some, in the artifact store."""
+
+    type: Literal["stored"] = "stored"
+    name: str
+    faces: FileReference
+    ages: FileReference | None
+
+
+class SyntheticDataset(Contract):
+    """Faces 0 … count − 1 that this seed renders."""
+
+    type: Literal["synthetic"] = "synthetic"
+    count: int
+    seed: int
+
+
+DatasetReference = Annotated[StoredDataset | SyntheticDataset, Field(discriminator="type")]
 
 
 class SampleWork(Contract):
@@ -26,7 +47,8 @@ class SampleWork(Contract):
 
     kind: Literal["sample"] = "sample"
     params: SampleParams
-    checkpoint: CheckpointReference
+    checkpoint: FileReference
+    prior_dataset: DatasetReference | None = None
     first_image: int = Field(ge=0)
     image_count: int = Field(ge=1)
 
@@ -39,7 +61,27 @@ class AssembleWork(Contract):
     pieces: list[str] = Field(description="Paths of the shards' image arrays, in order.")
 
 
-Work = Annotated[SampleWork | AssembleWork, Field(discriminator="kind")]
+class TrainDdpmWork(Contract):
+    """A whole training of a noise predictor."""
+
+    kind: Literal["train_ddpm"] = "train_ddpm"
+    params: TrainDdpmParams
+    dataset: DatasetReference
+    initial: FileReference | None
+
+
+class EvaluateWork(Contract):
+    """Figures of a job's images, or of a checkpoint, beside a dataset."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    params: EvaluateParams
+    dataset: DatasetReference
+    images: FileReference | None
+    checkpoint: FileReference | None
+
+
+AnyWork = SampleWork | AssembleWork | TrainDdpmWork | EvaluateWork
+Work = Annotated[AnyWork, Field(discriminator="kind")]
 
 
 class ShardOrder(Contract):
@@ -61,6 +103,9 @@ class ArtifactRecord(Contract):
     media_type: str
     size_bytes: int
     sha256: str
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="Of a checkpoint: its description."
+    )
 
 
 class Manifest(Contract):
@@ -106,9 +151,10 @@ class Report(Contract):
     attempt: int
     seq: int = Field(ge=1, description="Grows with every report of this attempt.")
     status: ReportStatus
-    done: int = Field(0, ge=0, description="Image-steps.")
+    done: int = Field(0, ge=0, description="In the unit of the job's progress.")
     saved_step: int = Field(0, ge=0, description="The newest step from which it can resume.")
     preview_version: int = Field(0, ge=0)
+    curves: Curves = Field(default_factory=dict, description="Whole each time: reports are states.")
     artifacts: list[ArtifactRecord] = Field(default_factory=list)
     error: ErrorInfo | None = None
     running: list[RunningShard] = Field(description="What occupies the worker's slots now.")

@@ -1,10 +1,9 @@
-"""What the API and the dashboard can do: submit, look, cancel, import a checkpoint."""
+"""What the API and the dashboard can do: submit, look, cancel, retry, keep files."""
 
 import base64
 import binascii
 import hashlib
 import json
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,22 +12,24 @@ from sqlalchemy.orm import Session
 
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
-from jobs.contract import JobList, JobRequest, JobStatus, JobView, ShardView, WorkerView
+from jobs.contract import JobList, JobStatus, JobView, ShardView, WorkerView
 from jobs.database import Database
+from jobs.datasets import DatasetShelf
 from jobs.errors import (
-    CheckpointNotFoundError,
     IdempotencyConflictError,
+    JobActiveError,
     JobEndedError,
     ValidationError,
 )
 from jobs.gallery import Gallery, require_job
+from jobs.kinds import KINDS, Part
 from jobs.library import CheckpointLibrary
+from jobs.requests import JobRequest, job_request_adapter
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
 from jobs.tables import Job, Shard
 from jobs.views import job_view, shard_view, worker_view
 
-RANDOM_SEED_LIMIT = 2**53  # every JSON reader keeps such an integer whole
 WORKER_IS_ONLINE = timedelta(seconds=30)
 
 
@@ -40,7 +41,7 @@ class Submission:
     is_replay: bool
 
 
-class JobService(CheckpointLibrary, Gallery):
+class JobService(CheckpointLibrary, DatasetShelf, Gallery):
     """The sentences that touch database, artifact store and streams together."""
 
     def __init__(
@@ -53,21 +54,27 @@ class JobService(CheckpointLibrary, Gallery):
         self._shard_images = shard_images
 
     def submit(
-        self, request: JobRequest, submitter: str, idempotency_key: str | None = None
+        self,
+        request: JobRequest,
+        submitter: str,
+        idempotency_key: str | None = None,
+        *,
+        retry_of: str | None = None,
     ) -> Submission:
         """Commit a job with all its shards; the same key and request give the same job.
 
         Raises:
-            CheckpointNotFoundError: the request names a checkpoint that does not exist.
+            JobError: the request names what does not exist, or what does not fit.
             IdempotencyConflictError: the key was used for another request.
         """
-        digest = hashlib.sha256(f"{submitter}\n{request.model_dump_json()}".encode()).hexdigest()
+        content = f"{submitter}\n{retry_of or ''}\n{request.model_dump_json()}"
+        digest = hashlib.sha256(content.encode()).hexdigest()
         try:
             with self._database.write() as session:
                 earlier = idempotency_key and store.find_by_key(session, submitter, idempotency_key)
                 if earlier:
                     return self._replay(session, earlier, digest)
-                job = self._insert_job(session, request, submitter)
+                job = self._insert_job(session, request, submitter, retry_of)
                 job.idempotency_key, job.request_sha256 = idempotency_key, digest
                 session.flush()
                 view = self._view(session, job)
@@ -91,27 +98,12 @@ class JobService(CheckpointLibrary, Gallery):
             )
         return Submission(self._view(session, earlier), is_replay=True)
 
-    def _insert_job(self, session: Session, request: JobRequest, submitter: str) -> Job:
-        params = request.params
-        checkpoint = store.find_checkpoint(session, params.checkpoint)
-        if checkpoint is None:
-            raise CheckpointNotFoundError(
-                f"params.checkpoint: there is no checkpoint {params.checkpoint!r}; "
-                "GET /api/v1/checkpoints lists them",
-                field="params.checkpoint",
-                value=params.checkpoint,
-            )
-        timesteps = checkpoint.description["timesteps"]
-        if params.num_inference_steps > timesteps:
-            raise ValidationError(
-                f"params.num_inference_steps: must be within 1 and {timesteps}, the timesteps of "
-                f"checkpoint {checkpoint.id}, not {params.num_inference_steps}",
-                field="params.num_inference_steps",
-                value=params.num_inference_steps,
-                allowed=f"1 … {timesteps}",
-            )
-        if params.seed is None:
-            params = params.model_copy(update={"seed": secrets.randbelow(RANDOM_SEED_LIMIT)})
+    def _insert_job(
+        self, session: Session, request: JobRequest, submitter: str, retry_of: str | None
+    ) -> Job:
+        kind = KINDS[request.kind]
+        params = kind.prepare(session, request.params)
+        parts = kind.split(params, self._shard_images)
         job = Job(
             id=store.new_id(),
             kind=request.kind,
@@ -122,17 +114,39 @@ class JobService(CheckpointLibrary, Gallery):
             status_seq=1,
             params=params.model_dump(mode="json"),
             done=0,
-            total=params.count * params.num_inference_steps,
+            total=sum(part.total for part in parts),
+            retry_of=retry_of,
             created_at=datetime.now(UTC),
         )
         session.add(job)
-        starts = range(0, params.count, self._shard_images)
-        for index, first in enumerate(starts):
-            count = min(self._shard_images, params.count - first)
-            total = count * params.num_inference_steps
-            session.add(_new_shard(job.id, index, "sample", (first, count), total))
-        session.add(_new_shard(job.id, len(starts), "assemble", (0, params.count), 0))
+        session.add_all(_new_shard(job.id, index, part) for index, part in enumerate(parts))
         return job
+
+    def retry(self, job_id: str, submitter: str, idempotency_key: str | None = None) -> Submission:
+        """A new job with the parameters of one that has ended, its seed included.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobActiveError: it has not ended.
+            JobError: what it names is gone, or the key was used for another request.
+        """
+        with self._database.read() as session:
+            job = require_job(session, job_id)
+            if not JobStatus(job.status).has_ended:
+                raise JobActiveError(
+                    f"job {job_id} is {job.status}: only a job that has ended can be retried",
+                    job_id=job_id,
+                    status=job.status,
+                )
+            request = job_request_adapter.validate_python(
+                {
+                    "kind": job.kind,
+                    "params": job.params,
+                    "name": job.name,
+                    "priority": job.priority,
+                }
+            )
+        return self.submit(request, submitter, idempotency_key, retry_of=job_id)
 
     def get_job(self, job_id: str) -> JobView:
         """The job of this id.
@@ -229,16 +243,16 @@ def open_service(settings: WebSettings) -> JobService:
     return service
 
 
-def _new_shard(job_id: str, index: int, kind: str, images: tuple[int, int], total: int) -> Shard:
+def _new_shard(job_id: str, index: int, part: Part) -> Shard:
     return Shard(
         id=f"{job_id}-{index}",
         job_id=job_id,
         index=index,
-        kind=kind,
-        first_image=images[0],
-        image_count=images[1],
+        kind=part.kind,
+        first_image=part.first_image,
+        image_count=part.image_count,
         status=JobStatus.QUEUED,
-        total=total,
+        total=part.total,
         attempt=0,
         seq=0,
         done=0,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Select, delete, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from jobs.contract import ACTIVE, JobStatus
+from jobs.contract import ACTIVE, ArtifactRole, JobStatus
 from jobs.messages import ArtifactRecord, Heartbeat
-from jobs.tables import Artifact, Checkpoint, Job, Shard, Worker
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Worker
 
 WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
 
@@ -116,7 +116,7 @@ def add_artifacts(session: Session, shard: Shard, records: Sequence[ArtifactReco
             job_id=shard.job_id,
             shard_id=shard.id,
             created_at=now,
-            **record.model_dump(mode="json"),
+            **record.model_dump(mode="json", exclude={"details"}),
         )
         for record in records
     )
@@ -151,6 +151,38 @@ def find_checkpoint(session: Session, checkpoint_id: str) -> Checkpoint | None:
 def all_checkpoints(session: Session) -> Sequence[Checkpoint]:
     """All checkpoints, newest first."""
     return session.scalars(select(Checkpoint).order_by(Checkpoint.created_at.desc())).all()
+
+
+def add_trained_checkpoints(session: Session, job: Job, records: Sequence[ArtifactRecord]) -> None:
+    """Make known what a job trained, under its hash; the same weights are known once."""
+    for record in records:
+        checkpoint_id = record.sha256[:16]
+        if record.role is not ArtifactRole.CHECKPOINT or find_checkpoint(session, checkpoint_id):
+            continue
+        session.add(
+            Checkpoint(
+                id=checkpoint_id,
+                name=job.name or f"Trained by job {job.id}",
+                architecture=record.details["architecture"],
+                width=record.details["width"],
+                path=record.path,
+                sha256=record.sha256,
+                size_bytes=record.size_bytes,
+                description=record.details,
+                job_id=job.id,
+                created_at=datetime.now(UTC),
+            )
+        )
+
+
+def find_dataset(session: Session, dataset_id: str) -> Dataset | None:
+    """The dataset of this id."""
+    return session.get(Dataset, dataset_id)
+
+
+def all_datasets(session: Session) -> Sequence[Dataset]:
+    """All datasets that are kept, newest first."""
+    return session.scalars(select(Dataset).order_by(Dataset.created_at.desc())).all()
 
 
 def note_worker(session: Session, heartbeat: Heartbeat) -> None:

@@ -64,6 +64,7 @@ class Job(Base):
     done: Mapped[int]
     total: Mapped[int]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    retry_of: Mapped[str | None] = mapped_column(String(32))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
@@ -102,6 +103,7 @@ class Shard(Base):
     losses: Mapped[int]
     loss_step: Mapped[int]
     preview_version: Mapped[int]
+    curves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -139,6 +141,25 @@ class Checkpoint(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
     description: Mapped[dict[str, Any]]
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+
+
+class Dataset(Base):
+    """Faces, and their ages where there are some, kept in the artifact store."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
+    faces_path: Mapped[str] = mapped_column(String(500))
+    faces_sha256: Mapped[str] = mapped_column(String(64))
+    ages_path: Mapped[str | None] = mapped_column(String(500))
+    ages_sha256: Mapped[str | None] = mapped_column(String(64))
+    count: Mapped[int]
+    size_bytes: Mapped[int]
+    figures: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
 

@@ -161,6 +161,8 @@ def _reported_values(report: Report) -> dict[str, Any]:
         ),
         "preview_version": report.preview_version,
     }
+    if report.curves:
+        values["curves"] = report.curves
     if report.status is ReportStatus.SUCCEEDED:
         values |= {"status": JobStatus.SUCCEEDED, "done": Shard.total, "finished_at": _now()}
     elif report.status is ReportStatus.FAILED:

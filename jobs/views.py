@@ -4,6 +4,7 @@ from jobs.contract import (
     ArtifactRole,
     ArtifactView,
     CheckpointView,
+    DatasetView,
     ErrorInfo,
     JobStatus,
     JobView,
@@ -11,11 +12,14 @@ from jobs.contract import (
     ShardView,
     WorkerView,
 )
-from jobs.tables import Artifact, Checkpoint, Job, Shard, Worker
+from jobs.kinds import KINDS
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Worker
 
 
 def job_view(job: Job, waiting_reason: str | None) -> JobView:
     """A job, with the reason why it waits."""
+    kind = KINDS[job.kind]
+    unit = kind.unit(kind.params.model_validate(job.params))
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -26,7 +30,8 @@ def job_view(job: Job, waiting_reason: str | None) -> JobView:
         status_seq=job.status_seq,
         waiting_reason=waiting_reason,
         params=job.params,
-        progress=Progress(done=job.done, total=job.total),
+        progress=Progress(done=job.done, total=job.total, unit=unit),
+        retry_of=job.retry_of,
         error=None if job.error is None else ErrorInfo.model_validate(job.error),
         created_at=job.created_at,
         started_at=job.started_at,
@@ -55,11 +60,11 @@ def shard_view(shard: Shard) -> ShardView:
 
 
 def artifact_view(artifact: Artifact, shard: Shard) -> ArtifactView:
-    """An artifact; one of the shard that assembles the job is the whole's."""
+    """An artifact; all but the pieces of shards of images are the whole's."""
     return ArtifactView(
         id=artifact.id,
         job_id=artifact.job_id,
-        shard=None if shard.kind == "assemble" else shard.index,
+        shard=shard.index if shard.kind == "sample" else None,
         role=ArtifactRole(artifact.role),
         name=artifact.name,
         shape=artifact.shape,
@@ -79,7 +84,21 @@ def checkpoint_view(checkpoint: Checkpoint) -> CheckpointView:
         sha256=checkpoint.sha256,
         size_bytes=checkpoint.size_bytes,
         description=checkpoint.description,
+        job_id=checkpoint.job_id,
         created_at=checkpoint.created_at,
+    )
+
+
+def dataset_view(dataset: Dataset) -> DatasetView:
+    """A dataset that is kept."""
+    return DatasetView(
+        id=dataset.id,
+        name=dataset.name,
+        sha256=dataset.sha256,
+        count=dataset.count,
+        size_bytes=dataset.size_bytes,
+        created_at=dataset.created_at,
+        **dataset.figures,
     )
 
 

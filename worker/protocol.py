@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from jobs.contract import Contract, ErrorInfo
+from jobs.contract import Contract, Curves, ErrorInfo
 from jobs.messages import ArtifactRecord, ShardOrder
 
 
@@ -43,12 +43,13 @@ class Ready(Contract):
 
 
 class Working(Contract):
-    """The shard goes on: image-steps done, newest saved step, resident memory."""
+    """The shard goes on: how far it is, its newest saved step, resident memory, its curves."""
 
     type: Literal["working"] = "working"
     done: int
     saved_step: int
     memory_bytes: int
+    curves: Curves = Field(default_factory=dict)
 
 
 class PreviewMade(Contract):

@@ -16,8 +16,8 @@ from darkroom.web import create_app
 from formats.architectures import unet_shapes
 from formats.checkpoint import sha256_of
 from jobs.artifacts import checkpoint_path
-from jobs.contract import BUNDLED
 from jobs.library import BUNDLED_CHECKPOINT
+from jobs.requests import BUNDLED
 from jobs.settings import WebSettings
 
 URL = "/api/v1/checkpoints"

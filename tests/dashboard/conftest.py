@@ -28,8 +28,9 @@ from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
 from jobs import store, transitions
 from jobs.artifacts import attempt_folder
-from jobs.contract import ArtifactRole, JobUpdate, Progress, job_request_adapter
+from jobs.contract import ArtifactRole, JobUpdate, Progress
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
+from jobs.requests import job_request_adapter
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
 from jobs.streams import DispatcherStreams, WorkerStreams

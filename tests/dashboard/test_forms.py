@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.web import create_app
 from dashboard.forms import FIELDS, MAY_BE_EMPTY, PARAMETERS
-from jobs.contract import SampleJob, SampleParams
+from jobs.requests import SampleJob, SampleParams
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import pytest
 from dispatcher.roster import Roster
 from dispatcher.sending import Sender
 from jobs import transitions
-from jobs.contract import SampleJob, SampleParams
 from jobs.database import Database
 from jobs.messages import Heartbeat, Report, ReportStatus
+from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 
 

@@ -5,7 +5,6 @@ from sqlalchemy import func, select
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
-from jobs.contract import SampleJob, SampleParams
 from jobs.database import Database
 from jobs.errors import (
     CheckpointNotFoundError,
@@ -15,6 +14,7 @@ from jobs.errors import (
     JobNotFoundError,
     ValidationError,
 )
+from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Shard
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from jobs import transitions
-from jobs.contract import ErrorInfo, SampleJob, SampleParams
+from jobs.contract import ErrorInfo
 from jobs.database import Database
 from jobs.messages import Report, ReportStatus
+from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 from jobs.tables import Job, Shard
 

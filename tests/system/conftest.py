@@ -18,7 +18,7 @@ from darkroom.lifeline import lifeline
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
 from jobs.broker import queue_key, queue_of
-from jobs.contract import JobView, SampleJob, SampleParams
+from jobs.contract import JobView
 from jobs.messages import (
     Heartbeat,
     Order,
@@ -28,6 +28,7 @@ from jobs.messages import (
     RunningShard,
     ShardOrder,
 )
+from jobs.requests import SampleJob, SampleParams
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
 from jobs.streams import WorkerStreams, connect

@@ -17,8 +17,9 @@ from diffusion import UNet, has_fast_bfloat16, load_checkpoint, plan, predictor,
 from diffusion import save_checkpoint as save_native
 from formats.description import CheckpointDescription
 from formats.faces import from_unit_range
-from jobs.contract import BUNDLED, JobView
+from jobs.contract import JobView
 from jobs.library import BUNDLED_CHECKPOINT
+from jobs.requests import BUNDLED
 from jobs.service import open_service
 
 Faces = npt.NDArray[np.uint8]

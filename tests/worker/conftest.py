@@ -11,8 +11,8 @@ import torch
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore, checkpoint_path
-from jobs.contract import SampleParams
 from jobs.messages import CheckpointReference, SampleWork, ShardOrder
+from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
 from worker.consumer.engine_process import EngineProcess
 

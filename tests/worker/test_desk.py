@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from jobs.contract import SampleParams
 from jobs.messages import CheckpointReference, ReportStatus, SampleWork, ShardOrder
+from jobs.requests import SampleParams
 from worker.consumer.desk import ReportDesk
 
 ATTEMPT = ("job-0", 1)

@@ -151,7 +151,9 @@ class Supervisor:
             event = engine.next_event(silence)
             if isinstance(event, Working):
                 silence = self._settings.engine_silence_seconds  # loaded and warm
-                self._desk.update(attempt, done=event.done, saved_step=event.saved_step)
+                self._desk.update(
+                    attempt, done=event.done, saved_step=event.saved_step, curves=event.curves
+                )
             elif isinstance(event, PreviewMade):
                 previews += 1
                 version = attempt[1] * 1_000_000 + previews

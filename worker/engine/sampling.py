@@ -25,9 +25,9 @@ from diffusion.plan import Plan
 from formats.faces import from_unit_range
 from formats.pictures import collage, encode_png
 from jobs.artifacts import ArtifactStore
-from jobs.contract import SampleParams
 from jobs.errors import ArtifactStoreError
-from jobs.messages import CheckpointReference, SampleWork
+from jobs.messages import FileReference, SampleWork
+from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
 from worker.engine.image_files import images_file
@@ -86,7 +86,7 @@ class SampleRunner:
         if not is_last:
             shard.obey(interrupt)
 
-    def _model(self, reference: CheckpointReference) -> tuple[Checkpoint, NoisePredictor]:
+    def _model(self, reference: FileReference) -> tuple[Checkpoint, NoisePredictor]:
         """The checkpoint on the device, loaded once; the least recently used goes."""
         if reference.sha256 not in self._models:
             content = self._artifacts.read_bytes(reference.path)

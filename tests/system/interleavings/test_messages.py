@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.contract import SampleJob, SampleParams
 from jobs.messages import OrderType, ReportStatus
+from jobs.requests import SampleJob, SampleParams
 
 RUNNING = ReportStatus.RUNNING
 SUCCEEDED = ReportStatus.SUCCEEDED

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from jobs import transitions
-from jobs.contract import SampleJob, SampleParams
 from jobs.database import Database
 from jobs.errors import IdempotencyConflictError, JobEndedError
 from jobs.messages import Report, ReportStatus
+from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Shard
 
 

@@ -1,0 +1,17 @@
+"""The kinds of jobs: what each checks, how it is split into shards, what its workers are told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.kinds.evaluate import EvaluateKind
+from jobs.kinds.kind import Kind, Part
+from jobs.kinds.sample import SampleKind
+from jobs.kinds.train_ddpm import TrainDdpmKind
+
+__all__ = ["KINDS", "Kind", "Part"]
+
+KINDS: Mapping[str, Kind[Any]] = {
+    "sample": SampleKind(),
+    "train_ddpm": TrainDdpmKind(),
+    "evaluate": EvaluateKind(),
+}

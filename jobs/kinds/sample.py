@@ -1,0 +1,77 @@
+"""The kind `sample`: shards of images, and what assembles them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from jobs import store
+from jobs.contract import ArtifactRole
+from jobs.kinds.kind import Kind, Part
+from jobs.kinds.references import (
+    checkpoint_reference,
+    dataset_reference,
+    invalid,
+    random_seed,
+    require_dataset,
+    require_noise_predictor,
+)
+from jobs.messages import AnyWork, AssembleWork, SampleWork
+from jobs.requests import SampleParams
+from jobs.tables import Job, Shard
+
+
+class SampleKind(Kind[SampleParams]):
+    """Unconditional faces and their collage."""
+
+    params = SampleParams
+
+    def prepare(self, session: Session, params: SampleParams) -> SampleParams:
+        """Check checkpoint, steps and prior; draw a seed."""
+        checkpoint = require_noise_predictor(session, params.checkpoint, "checkpoint")
+        timesteps = checkpoint.description["timesteps"]
+        if params.num_inference_steps > timesteps:
+            must = f"within 1 and {timesteps}, the timesteps of checkpoint {checkpoint.id}"
+            raise invalid("num_inference_steps", params.num_inference_steps, must)
+        if params.prior_dataset is not None:
+            require_dataset(session, params.prior_dataset, "prior_dataset")
+        elif params.prior == "data" and not checkpoint.description.get("prior_components"):
+            must = (
+                f"the id of a dataset, since checkpoint {checkpoint.id} holds no principal "
+                "components of its data"
+            )
+            raise invalid("prior_dataset", None, must)
+        if params.seed is not None:
+            return params
+        return params.model_copy(update={"seed": random_seed()})
+
+    def unit(self, params: SampleParams) -> str:
+        """Each image takes all steps."""
+        return "image-steps"
+
+    def split(self, params: SampleParams, shard_images: int) -> Sequence[Part]:
+        """Shards of `shard_images` images, and what assembles them."""
+        parts = []
+        for first in range(0, params.count, shard_images):
+            count = min(shard_images, params.count - first)
+            parts.append(Part("sample", count * params.num_inference_steps, first, count))
+        return [*parts, Part("assemble", 0, 0, params.count)]
+
+    def work(self, session: Session, job: Job, shard: Shard, params: SampleParams) -> AnyWork:
+        """The shard's images, or the pieces to assemble."""
+        if shard.kind == "assemble":
+            pieces = [
+                artifact.path
+                for artifact, piece in store.artifacts_of(session, job.id)
+                if piece.index < shard.index and artifact.role == ArtifactRole.IMAGES
+            ]
+            return AssembleWork(params=params, pieces=pieces)
+        prior_dataset = None
+        if params.prior == "data" and params.prior_dataset is not None:
+            prior_dataset = dataset_reference(session, params.prior_dataset)
+        return SampleWork(
+            params=params,
+            checkpoint=checkpoint_reference(session, params.checkpoint),
+            prior_dataset=prior_dataset,
+            first_image=shard.first_image,
+            image_count=shard.image_count,
+        )
