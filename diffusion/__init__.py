@@ -5,15 +5,18 @@ from diffusion.errors import DiffusionError, NonFiniteSampleError
 from diffusion.noise import Purpose, noise
 from diffusion.plan import Plan, Sampler, SamplerOptions, plan
 from diffusion.precision import has_fast_bfloat16, predictor
+from diffusion.prior import DataPrior, fit_prior, start_noise
 from diffusion.process import GaussianProcess
 from diffusion.sampling import FACE_SHAPE, NoisePredictor, SampleStep, sample
 from diffusion.schedule import linear_betas
+from diffusion.timesteps import Timesteps
 from diffusion.training import Training, TrainingOptions
 from diffusion.unet import UNet
 
 __all__ = [
     "FACE_SHAPE",
     "Checkpoint",
+    "DataPrior",
     "DiffusionError",
     "GaussianProcess",
     "NoisePredictor",
@@ -23,9 +26,11 @@ __all__ = [
     "SampleStep",
     "Sampler",
     "SamplerOptions",
+    "Timesteps",
     "Training",
     "TrainingOptions",
     "UNet",
+    "fit_prior",
     "has_fast_bfloat16",
     "linear_betas",
     "load_checkpoint",
@@ -34,4 +39,5 @@ __all__ = [
     "predictor",
     "sample",
     "save_checkpoint",
+    "start_noise",
 ]

@@ -6,9 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from diffusion.prior import DataPrior
 from diffusion.schedule import linear_betas
 from diffusion.unet import UNet
+from formats.architectures import UNET
 from formats.checkpoint import CheckpointDescription, read_checkpoint, write_checkpoint
+from formats.errors import UnknownArchitectureError
+
+PRIOR_TENSORS = {field: f"prior.{field}" for field in ("mean", "components", "deviations")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,25 +24,35 @@ class Checkpoint:
         model: in evaluation mode, float32, on the CPU.
         betas: the schedule that it was trained on, float32 (T,).
         description: where it comes from.
+        prior: of the data that it was trained on, where the file has one.
     """
 
     model: UNet
     betas: Tensor
     description: CheckpointDescription
+    prior: DataPrior | None = None
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a native checkpoint; its width is read off the tensors' shapes.
+    """Read a native checkpoint of a noise predictor; its width is read off the tensors' shapes.
 
     Raises:
-        formats.errors.FormatError: the file is no checkpoint, or a damaged one.
+        formats.errors.FormatError: the file is no such checkpoint, or a damaged one.
         OSError: it cannot be opened.
     """
     arrays, description = read_checkpoint(path)
+    if description.architecture != UNET.name:
+        raise UnknownArchitectureError(
+            f"a noise predictor must be a {UNET.name}, not a {description.architecture}"
+        )
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    prior = None
+    if PRIOR_TENSORS["mean"] in tensors:  # a file has all or none of them
+        prior = DataPrior(**{field: tensors.pop(name) for field, name in PRIOR_TENSORS.items()})
     model = UNet(description.width, description.timesteps)
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    model.load_state_dict(tensors)
     betas = linear_betas(description.timesteps, description.beta_start, description.beta_end)
-    return Checkpoint(model.eval(), betas, description)
+    return Checkpoint(model.eval(), betas, description, prior)
 
 
 def save_checkpoint(
@@ -45,6 +60,7 @@ def save_checkpoint(
     model: UNet,
     description: CheckpointDescription,
     *,
+    prior: DataPrior | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write a native checkpoint; it appears under its name only when it is complete.
@@ -53,12 +69,18 @@ def save_checkpoint(
         path: where; an existing file is replaced.
         model: the network to save.
         description: what it is; its width must be the model's.
+        prior: of the data that it was trained on, to travel with it.
         dtype: of the file, float32 or float16.
 
     Raises:
         formats.errors.FormatError: description and network disagree, or a weight is not finite.
         OSError: the folder cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().to(dtype) for name, tensor in model.state_dict().items()}
-    arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
+    tensors = dict(model.state_dict())
+    if prior is not None:
+        tensors |= {name: getattr(prior, field) for field, name in PRIOR_TENSORS.items()}
+    arrays = {
+        name: tensor.detach().cpu().to(dtype).contiguous().numpy()
+        for name, tensor in tensors.items()
+    }
     write_checkpoint(path, arrays, description)

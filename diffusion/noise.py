@@ -34,6 +34,10 @@ class Purpose(IntEnum):
     DATA_ORDER = 5
     AUGMENTATION = 6
     INITIALIZATION = 7
+    PRIOR = 8
+    HOLDOUT = 9
+    HOLDOUT_TIMESTEP = 10
+    HOLDOUT_NOISE = 11
 
 
 def philox(counter: tuple[Words, Words, Words, Words], seed: int) -> tuple[Words, ...]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from diffusion.process import GaussianProcess
+from diffusion.timesteps import Timesteps, choose_timesteps, half_log_snr
 
-Sampler = Literal["ddpm", "ddim"]
+Sampler = Literal["ddpm", "ddim", "dpmpp_2m"]
 
 
 class SamplerOptions(TypedDict, total=False):
@@ -70,19 +71,21 @@ def plan(
     *,
     clip_x_0: bool = False,
     start_t: int | None = None,
+    timesteps: Timesteps = "logsnr",
     **options: Unpack[SamplerOptions],
 ) -> Plan:
     """Compute the table of a sampler, once, in float64.
 
-    Source: Lin et al. 2023 (arXiv:2305.08891), table 2, for the "trailing" timesteps; for the
-    samplers see `ddpm` and `ddim`.
+    Sources: at `ddpm`, `ddim` and `dpmpp_2m`, and for the timesteps in `diffusion.timesteps`.
 
     Args:
-        sampler: "ddpm" or "ddim".
+        sampler: "ddpm", "ddim" or "dpmpp_2m".
         betas: of the schedule that the network was trained on, (T,).
-        num_inference_steps: how many timesteps to visit, evenly spaced, the start among them.
+        num_inference_steps: how many timesteps to visit, the start among them.
         clip_x_0: whether each predicted x_0 is clipped to [-1, 1].
         start_t: where z stands at first, within 0 and T − 1; T − 1 by default.
+        timesteps: which ones to visit: evenly spaced in "logsnr", or "trailing" in t. It makes no
+            difference where all of them are.
         **options: see `SamplerOptions`.
 
     Returns:
@@ -94,31 +97,15 @@ def plan(
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, not {sampler!r}")
     alphas_cumprod = GaussianProcess(betas).alphas_cumprod
-    last = len(alphas_cumprod) - 1
-    timesteps = trailing_timesteps(num_inference_steps, last if start_t is None else start_t, last)
-    abar_t = alphas_cumprod[timesteps]
+    start_t = len(alphas_cumprod) - 1 if start_t is None else start_t
+    visited = choose_timesteps(timesteps, alphas_cumprod, num_inference_steps, start_t)
+    abar_t = alphas_cumprod[visited]
     abar_p = torch.cat([abar_t[1:], torch.ones(1, dtype=torch.float64)])
     row = SAMPLERS[sampler](abar_t, abar_p, options)
     sigma = row.sigma.clone()
     sigma[-1] = 0
     p, q = abar_t.rsqrt(), ((1 - abar_t) / abar_t).sqrt()
-    return Plan(timesteps, p, q, row.a, row.b, row.c, sigma, clip_x_0)
-
-
-def trailing_timesteps(num_inference_steps: int, start_t: int, last_t: int) -> Tensor:
-    """Timesteps evenly spaced from `start_t` down, spacing after the last: int64, falling.
-
-    Raises:
-        ValueError: the start is not within 0 and last_t, or there are more steps than timesteps.
-    """
-    if not 0 <= start_t <= last_t:
-        raise ValueError(f"start_t must be within 0 and {last_t}, not {start_t}")
-    if not 1 <= num_inference_steps <= start_t + 1:
-        raise ValueError(
-            f"num_inference_steps must be within 1 and {start_t + 1}, not {num_inference_steps}"
-        )
-    done = torch.arange(num_inference_steps, dtype=torch.float64) / num_inference_steps
-    return ((start_t + 1) * (1 - done)).round().long() - 1
+    return Plan(visited, p, q, row.a, row.b, row.c, sigma, clip_x_0)
 
 
 def ddpm(abar_t: Tensor, abar_p: Tensor, options: SamplerOptions) -> _Row:
@@ -152,7 +139,22 @@ def ddim(abar_t: Tensor, abar_p: Tensor, options: SamplerOptions) -> _Row:
     return _Row(a, abar_p.sqrt() - a * abar_t.sqrt(), torch.zeros_like(a), sigma)
 
 
+def dpmpp_2m(abar_t: Tensor, abar_p: Tensor, _options: SamplerOptions) -> _Row:
+    """DPM-Solver++(2M): two predictions of x_0 extrapolate how it changes over a step, no noise.
+
+    The first and the last step are of first order, and so equal to ddim's.
+
+    Source: Lu et al. 2022 (DPM-Solver++, arXiv:2211.01095), algorithm 2 and equation 9.
+    """
+    first_order = ddim(abar_t, abar_p, {})
+    h = half_log_snr(abar_t).diff()  # of the steps but the last, which leads to infinity
+    c = torch.zeros_like(abar_t)
+    c[1:-1] = -first_order.b[1:-1] * h[1:] / (2 * h[:-1])
+    return _Row(first_order.a, first_order.b - c, c, first_order.sigma)
+
+
 SAMPLERS: Mapping[str, Callable[[Tensor, Tensor, SamplerOptions], _Row]] = {
     "ddpm": ddpm,
     "ddim": ddim,
+    "dpmpp_2m": dpmpp_2m,
 }

@@ -4,13 +4,30 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
+from formats.faces import FACE_SIZE
 
 Shape = tuple[int, ...]
 
 TIME_EMBEDDING_WIDTH = 64  # channels; the same at every width of the network
 MAX_WIDTH = 256
 COURSE_WIDTH = 64
+MAX_PRIOR_COMPONENTS = 64
 _NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class OptionalTensors:
+    """Tensors that a checkpoint may hold beside its network's: all of them or none.
+
+    Attributes:
+        shapes: gives every tensor's name and shape for a size.
+        size_axis: a tensor, and the axis whose length is the size.
+        max_size: the largest size; the smallest is 1.
+    """
+
+    shapes: Callable[[int], dict[str, Shape]]
+    size_axis: tuple[str, int]
+    max_size: int
 
 
 @dataclass(frozen=True)
@@ -21,11 +38,13 @@ class Architecture:
         name: the word that descriptions and the contract use.
         shapes: gives every tensor's name and shape for a width.
         width_axes: tensors, each with the axis whose size is the width.
+        optional: groups of tensors that a checkpoint may have besides.
     """
 
     name: str
     shapes: Callable[[int], dict[str, Shape]]
     width_axes: Mapping[str, int]
+    optional: tuple[OptionalTensors, ...] = ()
 
 
 def unet_shapes(width: int) -> dict[str, Shape]:
@@ -57,16 +76,27 @@ def unet_shapes(width: int) -> dict[str, Shape]:
     return shapes
 
 
+def prior_shapes(components: int) -> dict[str, Shape]:
+    """Give the tensors of a data prior: mean face, principal components and their deviations."""
+    return {
+        "prior.mean": (FACE_SIZE, FACE_SIZE),
+        "prior.components": (components, FACE_SIZE, FACE_SIZE),
+        "prior.deviations": (components,),
+    }
+
+
+PRIOR = OptionalTensors(prior_shapes, ("prior.deviations", 0), MAX_PRIOR_COMPONENTS)
 UNET = Architecture(
     name="unet",
     shapes=unet_shapes,
     width_axes={"dconv_down1.0.bias": 0, "dconv_down1.2.weight": 1, "conv_last.weight": 1},
+    optional=(PRIOR,),
 )
 ARCHITECTURES: Mapping[str, Architecture] = {UNET.name: UNET}
 
 
 def tensor_shapes(architecture: str, width: int) -> dict[str, Shape]:
-    """Give every tensor's name and shape of a known architecture.
+    """Give the name and shape of every tensor that a known architecture must have.
 
     Raises:
         UnknownArchitectureError: no architecture has this name.
@@ -96,20 +126,32 @@ def identify(shapes: Mapping[str, Shape]) -> tuple[str, int]:
         WrongShapeError: the names are right, but some shapes are not.
     """
     names = set(shapes)
-    architecture = max(
-        ARCHITECTURES.values(), key=lambda known: len(names & set(known.shapes(COURSE_WIDTH)))
-    )
-    expected = set(architecture.shapes(COURSE_WIDTH))
-    if len(names & expected) * 2 < len(expected):
+    architecture = max(ARCHITECTURES.values(), key=lambda known: _share_found(known, names))
+    if 2 * _share_found(architecture, names) < 1:
         raise UnknownArchitectureError(
             f"the tensors ({_some(sorted(names))}) belong to no known architecture; known are: "
             + ", ".join(ARCHITECTURES)
         )
-    _check_names(architecture.name, names, expected)
+    _check_names(architecture, names)
+    for group in architecture.optional:
+        if group.size_axis[0] in names:
+            _check_optional(group, shapes)
     return architecture.name, _read_width(architecture, shapes)
 
 
-def _check_names(architecture: str, names: set[str], expected: set[str]) -> None:
+def _share_found(architecture: Architecture, names: set[str]) -> float:
+    expected = set(architecture.shapes(COURSE_WIDTH))
+    return len(names & expected) / len(expected)
+
+
+def _check_names(architecture: Architecture, names: set[str]) -> None:
+    expected = set(architecture.shapes(COURSE_WIDTH))
+    rule = f"it must hold exactly the {len(expected)} tensors of the architecture"
+    for group in architecture.optional:
+        optional = group.shapes(1)
+        rule += f", and may hold {', '.join(optional)}, all or none"
+        if names & set(optional):
+            expected |= set(optional)
     complaints = []
     if missing := sorted(expected - names):
         complaints.append(f"lacks {_some(missing)}")
@@ -117,9 +159,20 @@ def _check_names(architecture: str, names: set[str], expected: set[str]) -> None
         complaints.append(f"has the unknown {_some(extra)}")
     if complaints:
         raise WrongTensorsError(
-            f"this {architecture} checkpoint {' and '.join(complaints)}; "
-            f"it must hold exactly the {len(expected)} tensors of the architecture"
+            f"this {architecture.name} checkpoint {' and '.join(complaints)}; {rule}"
         )
+
+
+def _check_optional(group: OptionalTensors, shapes: Mapping[str, Shape]) -> None:
+    name, axis = group.size_axis
+    size = shapes[name][axis] if axis < len(shapes[name]) else 0
+    if not 1 <= size <= group.max_size:
+        raise WrongShapeError(
+            f"{name} has the shape {shapes[name]}, whose axis {axis} must be within 1 and "
+            f"{group.max_size}"
+        )
+    if wrong := _wrong_shapes(group.shapes(size), shapes):
+        raise WrongShapeError(_some(wrong))
 
 
 def _read_width(architecture: Architecture, shapes: Mapping[str, Shape]) -> int:
@@ -135,8 +188,8 @@ def _read_width(architecture: Architecture, shapes: Mapping[str, Shape]) -> int:
             f"{name} has the shape {shapes[name]}, whose axis {axis} must be a width "
             f"within 1 and {MAX_WIDTH}"
         )
-    width = min(widths, key=lambda width: len(_wrong_shapes(architecture, shapes, width)))
-    wrong = _wrong_shapes(architecture, shapes, width)
+    width = min(widths, key=lambda width: len(_wrong_shapes(architecture.shapes(width), shapes)))
+    wrong = _wrong_shapes(architecture.shapes(width), shapes)
     if wrong:
         raise WrongShapeError(
             f"not the shapes of a {architecture.name} of width {width}: {_some(wrong)}"
@@ -144,10 +197,10 @@ def _read_width(architecture: Architecture, shapes: Mapping[str, Shape]) -> int:
     return width
 
 
-def _wrong_shapes(architecture: Architecture, shapes: Mapping[str, Shape], width: int) -> list[str]:
+def _wrong_shapes(expected: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> list[str]:
     return [
         f"{name} is {shapes[name]} and must be {shape}"
-        for name, shape in architecture.shapes(width).items()
+        for name, shape in expected.items()
         if shapes[name] != shape
     ]
 

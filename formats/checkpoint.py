@@ -48,7 +48,8 @@ def read_checkpoint(path: str | Path) -> tuple[Weights, CheckpointDescription]:
     """Read a native checkpoint and check it: description, names, shapes, dtype, finiteness.
 
     Returns:
-        Name to float32 array (float16 and bfloat16 are widened), and the description.
+        Name to float32 array (float16 and bfloat16 are widened), those that the architecture
+        leaves to choice among them where the file has them, and the description.
 
     Raises:
         CheckpointError: not a native checkpoint, or a damaged one; see formats.errors.
@@ -77,7 +78,8 @@ def write_checkpoint(
 
     Args:
         path: where; an existing file is replaced.
-        arrays: every tensor of the architecture, float32 or float16, written as it is.
+        arrays: every tensor of the architecture, float32 or float16, written as it is; of those
+            that it leaves to choice, such as a data prior's, all or none.
         description: its architecture and width must be those of the arrays.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion import UNet, linear_betas, load_checkpoint, save_checkpoint
+from diffusion import DataPrior, UNet, linear_betas, load_checkpoint, save_checkpoint
 from formats.checkpoint import CheckpointDescription, import_checkpoint
 from formats.errors import FormatError
 
@@ -27,6 +27,40 @@ def test_a_saved_network_comes_back_bit_for_bit(
     assert loaded.model.time_embeddings.shape == (500, 64)
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_prior_travels_with_its_network(
+    tmp_path: Path, unet: Callable[[int], UNet], dtype: torch.dtype
+) -> None:
+    model, description = unet(4), CheckpointDescription("unet", 4)
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"mean": (48, 48), "components": (3, 48, 48), "deviations": (3,)}
+    prior = DataPrior(**{name: torch.rand(s, generator=generator) for name, s in shapes.items()})
+
+    save_checkpoint(tmp_path / "with.safetensors", model, description, prior=prior, dtype=dtype)
+    save_checkpoint(tmp_path / "without.safetensors", model, description, dtype=dtype)
+    loaded = load_checkpoint(tmp_path / "with.safetensors")
+
+    assert load_checkpoint(tmp_path / "without.safetensors").prior is None
+    assert loaded.prior is not None
+    for name in shapes:
+        found, expected = getattr(loaded.prior, name), getattr(prior, name)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, expected.to(dtype).float()), name
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name].to(dtype).float()), name
+
+
+def test_a_prior_of_pictures_that_are_no_faces_is_not_saved(
+    tmp_path: Path, unet: Callable[[int], UNet]
+) -> None:
+    prior = DataPrior(torch.zeros(16, 16), torch.zeros(2, 16, 16), torch.zeros(2))
+
+    with pytest.raises(FormatError, match=r"prior\.mean is \(16, 16\) and must be \(48, 48\)"):
+        save_checkpoint(
+            tmp_path / "c.safetensors", unet(4), CheckpointDescription("unet", 4), prior=prior
+        )
 
 
 def test_half_precision_halves_the_file_and_rounds_the_weights(

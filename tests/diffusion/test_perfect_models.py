@@ -62,7 +62,7 @@ def test_gaussian_data_come_back_with_their_moments_after_1000_steps(
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 50, 1000])
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp_2m"])
 def test_a_network_that_knows_one_picture_samples_that_picture(sampler: Any, steps: int) -> None:
     picture = torch.linspace(-1, 1, 64, dtype=torch.float64).reshape(1, 1, 8, 8)
 

@@ -15,26 +15,6 @@ def assert_same(found: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("steps", [1, 3, 50, 333, 1000])
-def test_timesteps_trail_from_the_last_down(steps: int) -> None:
-    timesteps = plan("ddpm", linear_betas(), steps).timesteps
-
-    assert len(timesteps) == steps
-    assert timesteps[0] == 999
-    assert bool((timesteps[1:] < timesteps[:-1]).all())
-    spacing = 1000 / steps
-    exact = 1000 - torch.arange(steps) * spacing - 1
-    assert bool(((timesteps - exact).abs() <= 0.5 + 1e-9).all())
-
-
-def test_a_thousand_steps_visit_every_timestep() -> None:
-    assert plan("ddim", linear_betas(), 1000).timesteps.tolist() == list(range(999, -1, -1))
-
-
-def test_a_later_start_spreads_its_steps_below_it() -> None:
-    assert plan("ddim", linear_betas(), 4, start_t=399).timesteps.tolist() == [399, 299, 199, 99]
-
-
 def test_x_0_of_a_noised_picture_is_the_picture() -> None:
     table = plan("ddim", linear_betas(), 20)
     abar = ABAR[table.timesteps]
@@ -58,17 +38,21 @@ def test_ddpm_moves_as_algorithm_18_2_of_the_book() -> None:
     assert table.sigma[-1] == 0
 
 
-def test_posterior_variance_is_that_of_z_before_given_z_and_x_0() -> None:
-    table = plan("ddpm", linear_betas(), 1000, variance="posterior")
+@pytest.mark.parametrize("timesteps", ["logsnr", "trailing"])
+@pytest.mark.parametrize("steps", [2, 30, 250, 1000])
+def test_posterior_variance_is_that_of_z_before_given_z_and_x_0(steps: int, timesteps: Any) -> None:
+    options: dict[str, Any] = {"timesteps": timesteps, "variance": "posterior"}
+    table = plan("ddpm", linear_betas(), steps, **options)
 
     # Bayes: precision of q(z_p | z_t, x_0) = alpha / beta + 1 / (1 − abar_p).
-    beta = linear_betas().double()[1:]
-    precision = (1 - beta) / beta + 1 / (1 - ABAR[:-1])
-    torch.testing.assert_close(table.sigma[:-1].flip(0) ** 2, 1 / precision, rtol=1e-9, atol=0)
+    abar_t, abar_p = ABAR[table.timesteps[:-1]], ABAR[table.timesteps[1:]]
+    alpha = abar_t / abar_p
+    precision = alpha / (1 - alpha) + 1 / (1 - abar_p)
+    torch.testing.assert_close(table.sigma[:-1] ** 2, 1 / precision, rtol=1e-9, atol=0)
 
 
 def test_skipping_ddpm_bridges_the_timesteps_between() -> None:
-    table = plan("ddpm", linear_betas(), 100)
+    table = plan("ddpm", linear_betas(), 100, timesteps="trailing")
 
     alpha = torch.stack(
         [(1 - linear_betas().double()[t - 9 : t + 1]).prod() for t in table.timesteps]
@@ -77,10 +61,11 @@ def test_skipping_ddpm_bridges_the_timesteps_between() -> None:
     assert_same(table.sigma[:-1] ** 2, 1 - alpha[:-1])
 
 
+@pytest.mark.parametrize("timesteps", ["logsnr", "trailing"])
 @pytest.mark.parametrize("steps", [10, 1000])
-def test_ddim_with_eta_1_is_ddpm_with_the_posterior_variance(steps: int) -> None:
-    implicit = plan("ddim", linear_betas(), steps, eta=1.0)
-    ancestral = plan("ddpm", linear_betas(), steps, variance="posterior")
+def test_ddim_with_eta_1_is_ddpm_with_the_posterior_variance(steps: int, timesteps: Any) -> None:
+    implicit = plan("ddim", linear_betas(), steps, timesteps=timesteps, eta=1.0)
+    ancestral = plan("ddpm", linear_betas(), steps, timesteps=timesteps, variance="posterior")
 
     for name in ("a", "b", "sigma"):
         assert_same(getattr(implicit, name), getattr(ancestral, name))
@@ -98,7 +83,7 @@ def test_ddim_keeps_the_noise_level_of_the_schedule() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"variance": "posterior"}, {"eta": 1.0}])
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpmpp_2m"])
 def test_the_last_step_gives_the_predicted_picture_without_noise(
     sampler: Any, options: dict[str, Any]
 ) -> None:
@@ -107,6 +92,42 @@ def test_the_last_step_gives_the_predicted_picture_without_noise(
     last = [getattr(table, name)[-1].item() for name in ("a", "b", "c", "sigma")]
 
     assert last == pytest.approx([0, 1, 0, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize("timesteps", ["logsnr", "trailing"])
+def test_dpm_solver_is_the_published_formula(timesteps: Any) -> None:
+    table = plan("dpmpp_2m", linear_betas(), 12, timesteps=timesteps)
+    abar = ABAR[table.timesteps]
+    alpha, sigma = abar.sqrt(), (1 - abar).sqrt()
+    lambdas = (alpha / sigma).log()
+    z, x_0, x_0_before = 0.4, -0.7, 0.2
+
+    for row in range(1, 11):  # the paper's algorithm 2, line by line
+        h, h_before = lambdas[row + 1] - lambdas[row], lambdas[row] - lambdas[row - 1]
+        r = h_before / h
+        d = (1 + 1 / (2 * r)) * x_0 - 1 / (2 * r) * x_0_before
+        expected = sigma[row + 1] / sigma[row] * z - alpha[row + 1] * ((-h).exp() - 1) * d
+
+        found = table.a[row] * z + table.b[row] * x_0 + table.c[row] * x_0_before
+        assert_same(found, expected)
+
+
+def test_dpm_solver_begins_and_ends_as_ddim() -> None:
+    multistep, implicit = (plan(name, linear_betas(), 9) for name in ("dpmpp_2m", "ddim"))  # type: ignore[arg-type]  # a str
+
+    for name in "abc":
+        found, expected = getattr(multistep, name), getattr(implicit, name)
+        assert_same(found[[0, -1]], expected[[0, -1]])
+    assert bool((multistep.c[1:-1] < 0).all())
+    assert not multistep.sigma.any()
+
+
+def test_one_step_of_any_sampler_is_the_first_prediction() -> None:
+    for sampler in ("ddpm", "ddim", "dpmpp_2m"):
+        table = plan(sampler, linear_betas(), 1)  # type: ignore[arg-type]  # a str
+
+        assert table.timesteps.tolist() == [999]
+        assert [table.a.item(), table.b.item(), table.c.item()] == pytest.approx([0, 1, 0])
 
 
 def test_tables_are_float64_whatever_the_betas_are() -> None:
@@ -120,11 +141,12 @@ def test_tables_are_float64_whatever_the_betas_are() -> None:
 @pytest.mark.parametrize(
     ("sampler", "steps", "options", "message"),
     [
-        ("euler", 10, {}, "sampler must be one of ddpm, ddim, not 'euler'"),
+        ("euler", 10, {}, "sampler must be one of ddpm, ddim, dpmpp_2m, not 'euler'"),
         ("ddpm", 0, {}, "num_inference_steps must be within 1 and 1000, not 0"),
         ("ddpm", 1001, {}, "num_inference_steps must be within 1 and 1000, not 1001"),
         ("ddpm", 401, {"start_t": 399}, "num_inference_steps must be within 1 and 400, not 401"),
         ("ddpm", 1, {"start_t": 1000}, "start_t must be within 0 and 999, not 1000"),
+        ("ddim", 9, {"timesteps": "even"}, "timesteps must be 'logsnr' or 'trailing', not 'even'"),
         ("ddpm", 10, {"variance": "large"}, "variance must be 'beta' or 'posterior', not 'large'"),
         ("ddim", 10, {"eta": 1.5}, "eta must be within 0 and 1, not 1.5"),
     ],

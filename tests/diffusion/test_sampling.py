@@ -17,7 +17,10 @@ def zero_eps(z: Tensor, t: Tensor) -> Tensor:
     return torch.zeros_like(z)
 
 
-@pytest.mark.parametrize(("sampler", "options"), [("ddpm", {}), ("ddim", {"eta": 0.3})])
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [("ddpm", {}), ("ddim", {"eta": 0.3}), ("dpmpp_2m", {}), ("dpmpp_2m", {"clip_x_0": True})],
+)
 @pytest.mark.parametrize("stop", [1, 6, 11])
 def test_going_on_from_a_middle_step_equals_the_undisturbed_run(
     unet: Callable[[int], UNet], sampler: Any, options: dict[str, Any], stop: int
@@ -98,7 +101,8 @@ def test_a_network_that_overflows_is_named_with_step_and_images() -> None:
         eps[1] = torch.inf if t[0] < 500 else 0
         return eps
 
-    steps = sample(overflowing, plan("ddim", linear_betas(), 10), 0, [20, 30], shape=SHAPE)
+    table = plan("ddim", linear_betas(), 10, timesteps="trailing")
+    steps = sample(overflowing, table, 0, [20, 30], shape=SHAPE)
 
     with pytest.raises(NonFiniteSampleError, match="the first is image 30") as caught:
         list(steps)

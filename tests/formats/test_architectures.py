@@ -2,7 +2,13 @@ import math
 
 import pytest
 
-from formats.architectures import MAX_WIDTH, identify, tensor_shapes, unet_shapes
+from formats.architectures import (
+    MAX_WIDTH,
+    identify,
+    prior_shapes,
+    tensor_shapes,
+    unet_shapes,
+)
 from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
 
 
@@ -67,3 +73,41 @@ def test_a_network_wider_than_allowed_is_wrong() -> None:
 def test_an_unknown_name_has_no_shapes() -> None:
     with pytest.raises(UnknownArchitectureError, match="'vae'; known are unet"):
         tensor_shapes("vae", 64)
+
+
+@pytest.mark.parametrize("components", [1, 16, 64])
+def test_a_network_may_bring_the_prior_of_its_data(components: int) -> None:
+    assert identify(unet_shapes(8) | prior_shapes(components)) == ("unet", 8)
+
+
+@pytest.mark.parametrize("name", list(prior_shapes(1)))
+def test_a_prior_is_whole_or_not_there(name: str) -> None:
+    shapes = unet_shapes(8) | prior_shapes(16)
+    del shapes[name]
+
+    with pytest.raises(WrongTensorsError, match=rf"unet checkpoint lacks {name}; .*all or none"):
+        identify(shapes)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("prior.mean", (2304,), r"prior\.mean is \(2304,\) and must be \(48, 48\)"),
+        ("prior.components", (15, 48, 48), r"prior\.components is .* must be \(16, 48, 48\)"),
+        ("prior.deviations", (15,), r"prior\.components is .* must be \(15, 48, 48\)"),
+        ("prior.deviations", (), r"prior\.deviations has the shape \(\), .* within 1 and 64"),
+        ("prior.deviations", (0,), r"within 1 and 64"),
+        ("prior.deviations", (65,), r"within 1 and 64"),
+        ("prior.deviations", (16, 1), r"prior\.deviations is \(16, 1\) and must be \(16,\)"),
+    ],
+)
+def test_a_prior_of_wrong_shapes_is_refused(
+    name: str, shape: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(WrongShapeError, match=message):
+        identify(unet_shapes(8) | prior_shapes(16) | {name: shape})
+
+
+def test_a_prior_alone_is_no_network() -> None:
+    with pytest.raises(UnknownArchitectureError, match=r"prior\.components"):
+        identify(prior_shapes(16))

@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from formats.architectures import unet_shapes
+from formats.architectures import prior_shapes, unet_shapes
 from formats.checkpoint import (
     CheckpointDescription,
     import_checkpoint,
@@ -51,6 +51,45 @@ def test_what_is_written_is_read_again(make_state_dict: Make, tmp_path: Path) ->
         assert array.dtype == np.float32
         assert array.flags.writeable
         np.testing.assert_array_equal(array, arrays[name])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_prior_is_written_read_and_imported_with_its_network(
+    make_state_dict: Make, tmp_path: Path, dtype: type
+) -> None:
+    random = np.random.default_rng(3)
+    prior = {
+        name: random.normal(size=shape).astype(dtype) for name, shape in prior_shapes(5).items()
+    }
+    arrays = _numpy(make_state_dict()) | prior
+
+    write_checkpoint(tmp_path / "a.safetensors", arrays, DESCRIPTION)
+    import_checkpoint(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    read, _ = read_checkpoint(tmp_path / "b.safetensors")
+
+    assert read.keys() == arrays.keys()
+    for name, array in prior.items():
+        np.testing.assert_array_equal(read[name], array)
+    with safe_open(tmp_path / "b.safetensors", "np") as file:
+        assert file.get_tensor("prior.mean").dtype == dtype
+
+
+def test_a_part_of_a_prior_or_a_wrong_one_is_not_written(
+    make_state_dict: Make, tmp_path: Path
+) -> None:
+    arrays = _numpy(make_state_dict())
+    prior = {name: np.zeros(shape, np.float32) for name, shape in prior_shapes(5).items()}
+    wrong: list[tuple[dict[str, np.ndarray], type[FormatError]]] = [
+        ({"prior.mean": prior["prior.mean"]}, WrongTensorsError),
+        (prior | {"prior.mean": np.zeros((24, 24), np.float32)}, WrongShapeError),
+        (prior | {"prior.mean": np.full((48, 48), np.nan, np.float32)}, NonFiniteWeightsError),
+        (prior | {"prior.deviations": np.zeros(5)}, WrongDtypeError),
+    ]
+
+    for extra, error in wrong:
+        with pytest.raises(error, match=r"prior\."):
+            write_checkpoint(tmp_path / "a.safetensors", arrays | extra, DESCRIPTION)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_half_precision_stays_half_in_the_file(make_state_dict: Make, tmp_path: Path) -> None:
