@@ -1,0 +1,279 @@
+"""`python -m diffusion.train_features`: train the feature network on synthetic faces."""
+
+import argparse
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diffusion.features import ARCHITECTURE, YEARS, FeatureNetwork, read_faces
+from diffusion.noise import Purpose, uniforms
+from diffusion.precision import has_fast_bfloat16
+from formats.checkpoint import CheckpointDescription, write_checkpoint
+from formats.faces import to_unit_range
+from synthetic import ATTRIBUTES, synthetic_attributes, synthetic_faces
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT = 4000  # faces that follow those of the training
+MIRRORED = ("yaw", "light_x")  # attributes whose sign changes in the mirror
+LARGEST_SHIFT = 2  # pixels
+LARGEST_NOISE = 0.2  # standard deviation, of pixels in [-1, 1]
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the widest blur
+LOG_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class FeatureTrainingOptions:
+    """How a feature network is trained."""
+
+    batch_size: int = 128
+    learning_rate: float = 2e-3  # the highest, reached after the warm-up
+    warmup_steps: int = 200
+    weight_decay: float = 0.02
+    gradient_norm: float = 1.0  # longer gradients are shortened to this
+    seed: int = 0  # of weights, order and augmentation
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFaces:
+    """Synthetic faces and what is known of them.
+
+    Attributes:
+        faces: gray, uint8 (N, 48, 48).
+        labels: float32 (N, 14): age in hundreds of years, then the attributes.
+    """
+
+    faces: NDArray[np.uint8]
+    labels: NDArray[np.float32]
+
+    @classmethod
+    def render(cls, count: int, seed: int, start: int = 0) -> "LabelledFaces":
+        """The faces `start` to `start + count - 1` of a seed."""
+        faces, ages = synthetic_faces(count, seed, start)
+        attributes = synthetic_attributes(count, seed, start)
+        return cls(faces, np.column_stack([ages / YEARS, attributes]).astype(np.float32))
+
+
+class FeatureTraining:
+    """A feature network and its optimizer, moved on one step at a time.
+
+    The heads learn age and attributes in units of their own deviation, and how much blur and
+    noise was put on the face: else the network would learn to overlook both, which a measure of
+    quality must see.
+
+    Attributes:
+        network: float32, channels_last; bfloat16 inside where the chip is fast at it.
+        step: steps done.
+    """
+
+    def __init__(self, data: LabelledFaces, options: FeatureTrainingOptions, width: int) -> None:
+        """Make a network of `width` and train it on `data`, at least one batch of faces."""
+        if len(data.faces) < options.batch_size:
+            raise ValueError(
+                f"training needs at least one batch of {options.batch_size} faces, "
+                f"not {len(data.faces)}"
+            )
+        self.network = FeatureNetwork(width)
+        initialize(self.network, options.seed)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+        self.options = options
+        self.step = 0
+        self._data = data
+        self._mean, self._deviation = data.labels.mean(0), data.labels.std(0) + 1e-6
+        self._sign = np.array([-1 if name in MIRRORED else 1 for name in ("age", *ATTRIBUTES)])
+        self._bfloat16 = has_fast_bfloat16(torch.device("cpu"))
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay
+        )
+
+    def advance(self, progress: float) -> float:
+        """Take one step.
+
+        Args:
+            progress: share of the whole training that is done, 0 … 1: sets the learning rate.
+
+        Returns:
+            The batch's mean squared error over all heads, in units of their deviation.
+        """
+        faces, targets = self._batch()
+        warmup = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * warmup * cosine
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            readings = self.network(faces)
+        heads = [readings.age[:, None], readings.attributes, readings.degradation]
+        loss = (torch.cat(heads, 1).float() - targets).square().mean()
+        self._optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
+        self._optimizer.step()
+        self.step += 1
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def finish(self) -> FeatureNetwork:
+        """Give heads their own units and features zero mean and unit variance; train no more."""
+        network, known = self.network, len(self._mean)
+        mean, deviation = torch.from_numpy(self._mean), torch.from_numpy(self._deviation)
+        network.heads.weight[:known] *= deviation[:, None]
+        network.heads.bias[:known] = network.heads.bias[:known] * deviation + mean
+        found = read_faces(network, self._data.faces[:HELD_OUT]).features
+        network.centre += found.mean(0).float() * network.spread
+        network.spread *= found.std(0).float()
+        return network.eval()
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        seed, size = self.options.seed, self.options.batch_size
+        epoch, position = divmod(self.step, len(self._data.faces) // size)
+        if position == 0:
+            keys = uniforms(seed, range(len(self._data.faces)), epoch, 1, Purpose.DATA_ORDER)
+            self._order = np.argsort(keys[:, 0], kind="stable")
+        rows = self._order[position * size : (position + 1) * size]
+        chance = uniforms(seed, range(size), self.step, 5, Purpose.AUGMENTATION)
+        is_flipped = chance[:, 0] < 1 / 2
+        faces = to_unit_range(_move(self._data.faces[rows], is_flipped, chance[:, 1:3]))
+        # Half of the faces get blur, half get noise, a quarter neither.
+        amounts = torch.from_numpy(np.maximum(2 * chance[:, 3:] - 1, 0).astype(np.float32))
+        generator = torch.Generator().manual_seed(seed * 2**32 + self.step)
+        grain = torch.randn((size, 1, *faces.shape[1:]), generator=generator)
+        labels = (self._data.labels[rows] - self._mean) / self._deviation
+        mirrored = -(self._data.labels[rows] + self._mean) / self._deviation
+        known = np.where(is_flipped[:, None] & (self._sign < 0), mirrored, labels)
+        targets = torch.cat([torch.from_numpy(known.astype(np.float32)), amounts], 1)
+        return degrade(torch.from_numpy(faces)[:, None], amounts, grain), targets
+
+
+def initialize(network: FeatureNetwork, seed: int) -> None:
+    """Start weights: He et al. 2015, with quiet residual branches and heads."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                nn.init.zeros_(torch.as_tensor(module.bias))
+                if name == "heads" or name.endswith("second"):
+                    module.weight *= 0.1
+
+
+def degrade(faces: Tensor, amounts: Tensor, grain: Tensor) -> Tensor:
+    """Blur, then add noise.
+
+    Args:
+        faces: (B, 1, H, W) in [-1, 1].
+        amounts: of blur and of noise, (B, 2), 0 … 1 each.
+        grain: standard normal noise, of the shape of `faces`.
+    """
+    line = torch.tensor(BINOMIAL, dtype=faces.dtype)
+    padded = functional.pad(faces, (2, 2, 2, 2), mode="replicate")
+    blurred = functional.conv2d(padded, (line[:, None] * line)[None, None])
+    blur, noise = amounts[:, :, None, None, None].unbind(1)
+    return faces + blur * (blurred - faces) + noise * LARGEST_NOISE * grain
+
+
+def _move(
+    faces: NDArray[np.uint8], is_flipped: NDArray[np.bool_], chance: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Mirror some faces, and shift each by up to LARGEST_SHIFT pixels, the border repeated."""
+    size = faces.shape[-1]
+    shifts = np.floor(chance * (2 * LARGEST_SHIFT + 1)).astype(np.int64) - LARGEST_SHIFT
+    at = np.clip(np.arange(size) + shifts[:, :, None], 0, size - 1)
+    columns = np.where(is_flipped[:, None], at[:, 1, ::-1], at[:, 1])
+    return faces[np.arange(len(faces))[:, None, None], at[:, 0, :, None], columns[:, None, :]]
+
+
+def measure(network: FeatureNetwork, data: LabelledFaces) -> dict[str, float]:
+    """Mean absolute error of the age in years, and each attribute's explained variance R²."""
+    readings = read_faces(network, data.faces)
+    age, attributes = readings.age.numpy(), readings.attributes.numpy()
+    known = data.labels[:, 1:]
+    unexplained = ((attributes - known) ** 2).mean(0) / known.var(0)
+    error = np.abs(age - data.labels[:, 0]).mean() * YEARS
+    explained = {f"r2_{name}": 1 - x for name, x in zip(ATTRIBUTES, unexplained, strict=True)}
+    figures = {"age_mae_years": error, **explained}
+    return {name: round(float(value), 3) for name, value in figures.items()}
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    data = LabelledFaces.render(arguments.count, arguments.data_seed)
+    options = FeatureTrainingOptions(seed=arguments.seed)
+    training = FeatureTraining(data, options, arguments.width)
+    train(training, arguments.minutes * 60, arguments.steps)
+    network = training.finish()
+    held_out = LabelledFaces.render(HELD_OUT, arguments.data_seed, arguments.count)
+    metrics = measure(network, held_out)
+    logger.info("held-out: %s", metrics)
+    save(arguments.out, network, describe(arguments, training, metrics))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What to train, on what and for how long."""
+    parser = argparse.ArgumentParser(prog="python -m diffusion.train_features", description=__doc__)
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="the checkpoint to write")
+    add("--minutes", type=float, default=12, help="of training, where --steps is not given")
+    add("--steps", type=int, help="of training: then the same bytes come out again")
+    add("--width", type=int, default=32, help="channels of the first level")
+    add("--count", type=int, default=60_000, help="synthetic faces to train on")
+    add("--data-seed", type=int, default=11, help="seed of the synthetic faces")
+    add("--seed", type=int, default=0, help="seed of the training")
+    add("--threads", type=int, default=1, help="CPU threads")
+    return parser.parse_args()
+
+
+def train(training: FeatureTraining, seconds: float, steps: int | None) -> None:
+    """Advance by `steps`, or for `seconds` where there are none."""
+    began = logged = time.monotonic()
+    progress, losses = 0.0, list[float]()
+    while progress < 1:
+        losses.append(training.advance(progress))
+        now = time.monotonic()
+        progress = training.step / steps if steps else (now - began) / seconds
+        if now - logged >= LOG_SECONDS or progress >= 1:
+            logger.info("step %d, loss %.4f", training.step, sum(losses) / len(losses))
+            logged = now
+            losses.clear()
+
+
+def describe(
+    arguments: argparse.Namespace, training: FeatureTraining, metrics: dict[str, float]
+) -> CheckpointDescription:
+    """What the checkpoint is and how it came about, the command included."""
+    length = f"--steps {arguments.steps}" if arguments.steps else f"--minutes {arguments.minutes:g}"
+    command = (
+        f"python -m diffusion.train_features --out OUT {length} "
+        f"--width {arguments.width} --count {arguments.count} --data-seed {arguments.data_seed} "
+        f"--seed {arguments.seed} --threads {arguments.threads}"
+    )
+    last = arguments.count - 1
+    return CheckpointDescription(
+        ARCHITECTURE,
+        arguments.width,
+        dataset=f"synthetic faces 0 to {last} of seed {arguments.data_seed}",
+        training={"command": command, "steps": training.step, **asdict(training.options)},
+        metrics={"held_out_faces": HELD_OUT, **metrics},
+        source="python -m diffusion.train_features",
+    )
+
+
+def save(path: Path, network: FeatureNetwork, description: CheckpointDescription) -> None:
+    """Write a native checkpoint in half precision."""
+    tensors = {name: tensor.detach().half() for name, tensor in network.state_dict().items()}
+    arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
+    write_checkpoint(path, arrays, description)
+
+
+if __name__ == "__main__":
+    main()
