@@ -11,7 +11,7 @@ import torch
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore, checkpoint_path
-from jobs.messages import CheckpointReference, SampleWork, ShardOrder
+from jobs.messages import FileReference, SampleWork, ShardOrder
 from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
 from worker.consumer.engine_process import EngineProcess
@@ -36,10 +36,10 @@ def artifacts(worker_settings: WorkerSettings) -> ArtifactStore:
 
 
 @pytest.fixture
-def keep_network(artifacts: ArtifactStore, tmp_path: Path) -> Callable[..., CheckpointReference]:
+def keep_network(artifacts: ArtifactStore, tmp_path: Path) -> Callable[..., FileReference]:
     """Keeps an untrained network in the store; `scale` multiplies all its weights."""
 
-    def keep(scale: float = 1.0) -> CheckpointReference:
+    def keep(scale: float = 1.0) -> FileReference:
         torch.manual_seed(0)
         network = UNet(8)
         with torch.no_grad():
@@ -50,7 +50,7 @@ def keep_network(artifacts: ArtifactStore, tmp_path: Path) -> Callable[..., Chec
         content = path.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
         artifacts.write_bytes(checkpoint_path(sha256), content)
-        return CheckpointReference(path=checkpoint_path(sha256), sha256=sha256)
+        return FileReference(path=checkpoint_path(sha256), sha256=sha256)
 
     return keep
 
@@ -59,7 +59,7 @@ def keep_network(artifacts: ArtifactStore, tmp_path: Path) -> Callable[..., Chec
 def make_order() -> Callable[..., ShardOrder]:
     """Makes the order of a shard of four images."""
 
-    def make(reference: CheckpointReference, attempt: int = 1, **params: Any) -> ShardOrder:
+    def make(reference: FileReference, attempt: int = 1, **params: Any) -> ShardOrder:
         work = SampleWork(
             params=SampleParams(seed=3, count=4, **params),
             checkpoint=reference,

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from jobs.messages import CheckpointReference, ReportStatus, SampleWork, ShardOrder
+from jobs.messages import FileReference, ReportStatus, SampleWork, ShardOrder
 from jobs.requests import SampleParams
 from worker.consumer.desk import ReportDesk
 
@@ -14,7 +14,7 @@ LONG = 60.0
 def order(attempt: int = 1) -> ShardOrder:
     work = SampleWork(
         params=SampleParams(seed=1, count=1),
-        checkpoint=CheckpointReference(path="checkpoints/none", sha256="0" * 64),
+        checkpoint=FileReference(path="checkpoints/none", sha256="0" * 64),
         first_image=0,
         image_count=1,
     )
