@@ -72,7 +72,10 @@ class WorkerSettings(Settings):
     heartbeat_seconds: float = Field(2, gt=0, description="Between two heartbeats.")
     report_seconds: float = Field(0.4, gt=0, description="Between two reports of progress.")
     preview_seconds: float = Field(2, gt=0, description="Between two previews.")
-    save_seconds: float = Field(5, gt=0, description="Between two saved states.")
+    save_seconds: float = Field(5, gt=0, description="Between two saved states of a sampling.")
+    training_save_seconds: float = Field(
+        60, gt=0, description="Between two saved states of a training, 16 bytes per weight each."
+    )
     engine_silence_seconds: float = Field(
         30, gt=0, description="An engine that says nothing for so long is ended."
     )
