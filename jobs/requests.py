@@ -117,14 +117,14 @@ class TrainDdpmParams(DatasetParams):
     )
     batch_size: int = Field(64, ge=1, le=4096, description="Images of one training step.")
     learning_rate: float = Field(5e-4, gt=0, le=0.1, description="The highest, after the warm-up.")
-    warmup_steps: int = Field(300, ge=0, le=100_000, description="Steps to the highest rate.")
+    warmup_steps: int = Field(300, ge=1, le=100_000, description="Steps to the highest rate.")
     ema_decay: float = Field(
         0.999, ge=0, lt=1, description="Of the weights' exponential moving average, which is kept."
     )
     gradient_norm: float = Field(1.0, gt=0, le=1000, description="Longer gradients are clipped.")
     horizontal_flips: bool = Field(True, description="Mirror every other face.")
     holdout_fraction: float = Field(
-        0.02, ge=0, le=0.5, description="Share of the faces kept back for the held-out loss."
+        0.02, gt=0, le=0.5, description="Share of the faces kept back for the held-out loss."
     )
     seed: Seed | None = Field(
         None, description="Decides weights, order, timesteps and noise; random when absent."
