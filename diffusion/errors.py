@@ -2,6 +2,8 @@
 
     DiffusionError
       NonFiniteSampleError
+      TrainingDivergedError
+      TrainingStateError
 
 A programming mistake, such as a shape that does not fit, is a ValueError instead; a checkpoint
 that cannot be read is an error of `formats.errors`.
@@ -30,3 +32,25 @@ class NonFiniteSampleError(DiffusionError):
         )
         self.step = step
         self.image_indices = tuple(image_indices)
+
+
+class TrainingDivergedError(DiffusionError):
+    """A loss or a gradient became NaN or infinite; the weights are those of before the step.
+
+    Attributes:
+        step: steps done before it.
+        loss: of the step.
+    """
+
+    def __init__(self, step: int, loss: float, gradient_norm: float, learning_rate: float) -> None:
+        """Say what was seen and what helps."""
+        super().__init__(
+            f"after {step} steps the loss is {loss} and the gradient's norm {gradient_norm}; both "
+            f"must be finite: train anew with a learning rate below {learning_rate:g}"
+        )
+        self.step = step
+        self.loss = loss
+
+
+class TrainingStateError(DiffusionError):
+    """A saved state is damaged, or of another training."""
