@@ -2,11 +2,14 @@
 
 The frame is [-1, 1] x [-1, 1], x to the right, y DOWN. (U, V) are face coordinates: the frame
 after undoing shift, zoom, roll, yaw and pitch; A = |U| serves both halves of a face at once.
-Traits are (n, 1) and images flat (n, RESOLUTION ** 2), all float32: long rows make NumPy's
+(u, v) are head coordinates, in which yaw and pitch stay: the outline of the head is theirs.
+Traits are (n, 1) and images flat (n, FACE_SIZE ** 2), all float32: long rows make NumPy's
 broadcasting fast.
 """
 
-from typing import Any
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +17,28 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]  # float32; NumPy's stubs lose that beside Python numbers
 Pixels = tuple[slice, slice]
 
-RESOLUTION = 60  # pixels across while drawing
-FACE_SIZE = 48  # pixels across of a finished face
+FACE_SIZE = 48  # pixels across
+
+
+@cache
+def resize_matrix(m: int, n: int) -> Floats:
+    """(m, n) matrix that takes n samples to m by linear interpolation."""
+    where = (np.arange(m) + 0.5) * n / m - 0.5
+    weights = np.maximum(0, 1 - abs(where[:, None] - np.arange(n)))
+    normalized: Floats = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return normalized
+
+
+class Rows(SimpleNamespace):
+    """Named arrays with a row for each face."""
+
+    def of(self, rows: NDArray[np.intp] | slice) -> Self:
+        """The same arrays for some of the faces."""
+        return type(self)(**{name: value[rows] for name, value in vars(self).items()})
+
+    def at(self, pixels: Pixels) -> Self:
+        """The same images for some of the pixels."""
+        return type(self)(**{name: value[pixels] for name, value in vars(self).items()})
 
 
 def step(x: Floats, width: float) -> Floats:
@@ -42,13 +65,5 @@ def mix(a: Any, b: Any, amount: Any) -> Any:
 
 def band(top: float, bottom: float) -> Pixels:
     """Index of the rows with top <= y <= bottom of flat images, for features that stay local."""
-    first, last = (round((y + 1) * RESOLUTION / 2) * RESOLUTION for y in (top, bottom))
+    first, last = (round((y + 1) * FACE_SIZE / 2) * FACE_SIZE for y in (top, bottom))
     return slice(None), slice(first, last)
-
-
-def resize_matrix(m: int, n: int) -> Floats:
-    """(m, n) matrix that takes n samples to m: linear upward, triangle-weighted downward."""
-    where, scale = (np.arange(m) + 0.5) * n / m - 0.5, max(1.0, n / m)
-    weights = np.maximum(0, 1 - abs(where[:, None] - np.arange(n)) / scale)
-    normalized: Floats = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    return normalized

@@ -3,12 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from synthetic.beard import beard
 from synthetic.canvas import FACE_SIZE, Floats, mix, step
-from synthetic.draws import BLOCK, Draws, check_range
-from synthetic.eyes import eyes, glasses
+from synthetic.draws import BLOCK, Draws, Textures, check_range
+from synthetic.extras import RARE, extras
+from synthetic.eyes import eyes
 from synthetic.hair import hair
-from synthetic.head import face_coordinates, head_shape, relief
-from synthetic.mouth import beard, mouth, nose
+from synthetic.head import place, relief
+from synthetic.mouth import mouth
+from synthetic.nose import nose
 from synthetic.photograph import camera, light, scene
 from synthetic.traits import Traits, draw_traits
 from synthetic.wrinkles import wrinkles
@@ -50,31 +53,35 @@ def synthetic_faces(
 def _render_block(people: Traits, draws: Draws) -> NDArray[np.uint8]:
     faces = np.empty((len(people.age), FACE_SIZE, FACE_SIZE), np.uint8)
     np.empty(8 << 20, np.uint8)  # freed at once: then glibc keeps freed memory, 1.4 times as fast
-    # Sorted so that whole chunks have neither beard nor glasses, whose drawing is then skipped.
-    order = np.lexsort([people.stubble.ravel() > 0, people.glasses.ravel() > 0])
-    for i in range(0, len(order), CHUNK):
-        rows = order[i : i + CHUNK]
-        faces[rows] = _render(people.of(rows), draws.textures(rows), draws.grain[rows])
+    order = _alike(people)
+    people = people.of(order)
+    for first in range(0, len(order), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        rows = order[chunk]
+        faces[rows] = _render(people.of(chunk), draws.textures(rows))
     return faces
 
 
-def _render(t: Traits, textures: list[Floats], grain: Floats) -> NDArray[np.uint8]:
-    coarse, rough, fine = textures
-    U, V = face_coordinates(t)
-    A = np.abs(U)
-    inside = head_shape(t, A, V)
-    z = relief(t, U, V, inside)
-    skin: Floats = t.skin * (1 + 0.03 * rough + 0.012 * fine) * wrinkles(t, V, A, z, fine)
-    darker_edges = 0.68 + 0.32 * step(inside - 0.22, 0.5)
-    skin *= (1 - 0.3 * t.spots * step(fine - 1.3, 0.5)) * darker_edges
-    nose(t, U, V, skin)
-    mouth(t, U, V, skin, z)
-    beard(t, U, V, skin, fine)
-    glint = eyes(t, U, V, skin)
+def _alike(people: Traits) -> NDArray[np.intp]:
+    """An order in which whole chunks lack what is rare, whose drawing is then skipped."""
+    rarest_last = ("gape", "stubble", "glasses", "earrings", *RARE)
+    return np.lexsort([people.__dict__[name].ravel() > 0 for name in rarest_last])
+
+
+def _render(t: Traits, x: Textures) -> NDArray[np.uint8]:
+    p = place(t, x)
+    z = relief(t, p, x)
+    skin: Floats = t.skin * wrinkles(t, p, x, z)
+    skin *= 1 + t.blotches * x.rough + 0.012 * x.fine - t.spots * step(x.fine - 1.3, 0.6)
+    skin *= 0.74 + 0.26 * step(p.inside - 0.2, 0.5)  # the sides turn away
+    nose(t, p, skin)
+    mouth(t, p, x, skin, z)
+    beard(t, p, x, skin)
+    glint = eyes(t, p, x, skin)
     shade, shine = light(t, z)
-    lit = skin * (shade + t.gloss / t.skin * shine) + glint
-    image = mix(scene(t, U, V, coarse, rough), lit, step(inside, 0.05))
-    mask, tone = hair(t, U, V, coarse, fine)
-    image = mix(image, tone * (0.5 + 0.5 * shade), mask)
-    glasses(t, V, A, image)
-    return camera(t, image, grain)
+    mask, tone, shadow = hair(t, p, x)
+    lit = (skin * shade + t.gloss * shine) * (1 - t.hair_shadow * shadow) + glint
+    image = mix(scene(t, p, x), lit, step(p.inside, 0.08))
+    image = mix(image, tone * (0.45 + 0.55 * shade), mask)
+    extras(t, p, x, shade, image)
+    return camera(t, image, x.grain)

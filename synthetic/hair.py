@@ -3,33 +3,54 @@
 import numpy as np
 
 from synthetic.canvas import Floats, bell, mix, step
+from synthetic.draws import Textures
+from synthetic.head import Place
 from synthetic.traits import Traits
 
 
-def hair(t: Traits, U: Floats, V: Floats, wave: Floats, curls: Floats) -> tuple[Floats, Floats]:
-    """Mask (0 … 1) and albedo of the hair; `wave` is a coarse texture, `curls` a fine one."""
-    A = np.abs(U)
-    fan = (U - t.part * 0.3) / np.maximum(V + 2.1, 0.3) * 2.1  # out of the crown
-    strands = np.sin(fan * 23 + 3 * wave) + np.sin(fan * 47 - 4 * wave + 1.3) * 0.8
-    texture = mix(strands * 0.55, curls * 0.9, t.curl)
-    mask = _hair_mask(t, U, V, wave, texture)
-    shine = bell(((V + 0.72 + 0.1 * A) / 0.3) ** 2)
-    tone = t.hair * np.clip(0.75 + 0.30 * texture + 0.25 * wave + 0.5 * shine, 0.15, 2)
-    return mask, np.minimum(tone, 0.75)
+def hair(t: Traits, p: Place, x: Textures) -> tuple[Floats, Floats, Floats]:
+    """Mask (0 … 1) and albedo of the hair, and the shadow (0 … 1) it casts on the face."""
+    texture = _texture(t, p, x)
+    cap, side, shadow = _coverage(t, p, x, texture)
+    mask: Floats = np.maximum(cap, side) * _outline(t, p, x, texture)
+    mask *= 1 - 0.75 * t.thin * t.thin
+    shine = bell(((p.v + 0.75 + 0.2 * p.A + 0.1 * x.coarse) / 0.35) ** 2)
+    tone = t.hair * np.clip(0.82 + t.strands * texture + 0.2 * x.coarse + t.shine * shine, 0.2, 2)
+    tone *= 1 - 0.45 * side * step(p.inside + 0.05, 0.4)  # darker where it meets the face
+    return mask, np.minimum(tone, 0.75), shadow
 
 
-def _hair_mask(t: Traits, U: Floats, V: Floats, wave: Floats, texture: Floats) -> Floats:
-    A = np.abs(U)
-    a2 = A * A
-    temples = t.temple * (1 - 0.6 * (t.bangs > 0)) * a2 * (0.3 + a2)
-    line = t.line + t.sweep * U + t.bangs * (1 + 0.3 * wave) + temples
-    cap = step(line - 0.03 * texture - V, 0.10)
-    flow = A - t.width * (0.91 - 0.10 * t.long * (1 - V * 0.25))
-    flow = flow - 0.16 * np.maximum(V + 0.55, 0) * (1 - t.long)
-    length = np.maximum(step(-0.05 - V, 0.25) * (1 - t.thin * 0.5), t.long)
-    side = step(flow - 0.025 * texture, 0.06) * length
-    dv = np.minimum(V - t.mid, 0) * (1 / (1.5 + t.volume))
-    outer = A / (t.width + t.volume + 0.05 * t.long * (V + 0.4))
-    outline = step(1 - outer * outer - dv * dv + 0.04 * texture, 0.12)
-    mask: Floats = np.maximum(cap, side) * outline * (1 - 0.7 * t.thin * t.thin)
-    return mask
+def _texture(t: Traits, p: Place, x: Textures) -> Floats:
+    fan = (p.U - t.part) / np.maximum(p.V + 1.9, 0.35) * 2  # out of the crown
+    combed = 0.6 * np.sin(fan * t.locks + 3 * x.coarse + 0.8 * x.rough) + 0.8 * x.strands
+    texture: Floats = mix(0.6 * combed, 0.9 * x.rough + 0.35 * x.fine, t.curl)
+    return texture
+
+
+def _coverage(t: Traits, p: Place, x: Textures, texture: Floats) -> tuple[Floats, Floats, Floats]:
+    off = p.U - t.part  # the hairline falls away from the parting, further on the fuller side
+    fall = np.abs(off) * (t.fall + t.sweep * np.sign(off))
+    a2 = p.A * p.A
+    line = t.line + fall * (0.4 + 0.6 * np.abs(off)) + t.bangs * (1 + 0.22 * x.coarse)
+    line = np.minimum(line, t.clear + 1.3 * np.maximum(p.A - 0.5, 0))  # the eyes stay free
+    line += t.temple * a2 * a2 - t.recede * bell(((p.A - 0.42) / 0.3) ** 2)
+    above = line + t.messy * texture - p.V
+    cap = step(above, t.hairline)
+    # Curtains beside the face, or sideburns that end at the ear.
+    reach = t.width * (t.curtain - 0.10 * t.long * (1 - p.v * 0.3)) + t.wave * x.coarse
+    reach = reach + t.open * p.side * 0.08
+    # The face turned away from comes out from between its hair.
+    reach = reach + 0.35 * np.maximum(t.yaw * np.sign(p.u), 0)
+    flow = np.abs(p.u) - reach - 0.20 * np.maximum(p.v + 0.55, 0) * (1 - t.long)
+    ends = np.maximum(step(t.sideburn - p.v, 0.25) * (1 - t.thin * 0.5), t.long)
+    ends = ends * step(t.length - p.v + 0.15 * texture, 0.3)
+    side = step(flow - t.messy * texture, 0.08) * ends
+    shadow = np.maximum(step(above + 0.07, 0.28), step(flow + 0.09, 0.3) * ends)
+    return cap, side, shadow
+
+
+def _outline(t: Traits, p: Place, x: Textures, texture: Floats) -> Floats:
+    dv = np.minimum(p.v - t.mid, 0) * (1 / (1.4 + t.volume))
+    outer = p.u / (t.width + t.volume + 0.06 * t.long * (p.v + 0.4))
+    ragged = (0.04 + t.messy) * texture + 0.12 * t.curl * x.rough
+    return step(1 - outer * outer - dv * dv + ragged, 0.14)
