@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from formats.architectures import FACE_FEATURES
 from formats.checkpoint import read_checkpoint
 from formats.errors import UnknownArchitectureError
 from formats.faces import FACE_SIZE, to_unit_range
 from formats.feature_network import FEATURES, HEADS
 
-ARCHITECTURE = "face_features"
 YEARS = 100  # per unit of age
 _DEGRADATIONS = 2  # blur and noise
 
@@ -102,9 +102,9 @@ def load_feature_network(path: str | Path) -> FeatureNetwork:
         OSError: it cannot be opened.
     """
     arrays, description = read_checkpoint(path)
-    if description.architecture != ARCHITECTURE:
+    if description.architecture != FACE_FEATURES.name:
         raise UnknownArchitectureError(
-            f"this is a checkpoint of {description.architecture}; features need {ARCHITECTURE}"
+            f"a feature network must be a {FACE_FEATURES.name}, not a {description.architecture}"
         )
     network = FeatureNetwork(description.width)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})

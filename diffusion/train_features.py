@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffusion.features import ARCHITECTURE, YEARS, FeatureNetwork, read_faces
+from diffusion.features import YEARS, FeatureNetwork, read_faces
 from diffusion.noise import Purpose, uniforms
 from diffusion.precision import has_fast_bfloat16
+from formats.architectures import FACE_FEATURES
 from formats.checkpoint import CheckpointDescription, write_checkpoint
 from formats.faces import to_unit_range
 from synthetic import ATTRIBUTES, synthetic_attributes, synthetic_faces
@@ -259,7 +260,7 @@ def describe(
     )
     last = arguments.count - 1
     return CheckpointDescription(
-        ARCHITECTURE,
+        FACE_FEATURES.name,
         arguments.width,
         dataset=f"synthetic faces 0 to {last} of seed {arguments.data_seed}",
         training={"command": command, "steps": training.step, **asdict(training.options)},

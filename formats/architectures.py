@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
 from formats.faces import FACE_SIZE
+from formats.feature_network import feature_network_shapes
 
 Shape = tuple[int, ...]
 
@@ -92,7 +93,12 @@ UNET = Architecture(
     width_axes={"dconv_down1.0.bias": 0, "dconv_down1.2.weight": 1, "conv_last.weight": 1},
     optional=(PRIOR,),
 )
-ARCHITECTURES: Mapping[str, Architecture] = {UNET.name: UNET}
+FACE_FEATURES = Architecture(
+    name="face_features",
+    shapes=feature_network_shapes,
+    width_axes={"stem.bias": 0, "down2.weight": 1},
+)
+ARCHITECTURES: Mapping[str, Architecture] = {known.name: known for known in (UNET, FACE_FEATURES)}
 
 
 def tensor_shapes(architecture: str, width: int) -> dict[str, Shape]:

@@ -12,7 +12,7 @@ def feature_network_shapes(width: int) -> dict[str, tuple[int, ...]]:
         width: channels of the first level, 32 in the bundled checkpoint.
 
     Returns:
-        Name to shape, in the network's own order; 537,744 values in all at width 32.
+        Name to shape, in the network's own order; 537,168 values in all at width 32.
     """
     convolutions = {
         "stem": (width, 1, 5, 5),
