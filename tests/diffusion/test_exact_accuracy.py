@@ -3,16 +3,24 @@
 Modes: s = 12 is the brightness of 48×48 faces (48 times 0.25), s = 0.03 is invisible detail.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.exact_accuracy import ideal_eps, sampled_deviations, terminal_deviations
+from benchmarks.documents import read_block
+from benchmarks.exact_accuracy import (
+    ABAR,
+    MODES,
+    accuracy_table,
+    ideal_eps,
+    sampled_deviations,
+    terminal_deviations,
+)
 from diffusion import Plan, SampleStep, linear_betas, plan, sample
 
-MODES = torch.tensor([12, 3, 1, 0.3, 0.1, 0.03], dtype=torch.float64)
 POSTERIOR = {"variance": "posterior"}
 TRAILING = {"timesteps": "trailing"}
 SAMPLERS_TEXT = Path(__file__).parents[2] / "docs" / "samplers.md"
@@ -89,3 +97,24 @@ def test_the_data_prior_restores_the_spread_of_brightness(
 
     assert from_noise.item() == pytest.approx(standard, abs=0.005)
     assert from_data.item() == pytest.approx(1, abs=0.004)
+
+
+def test_starting_from_noise_draws_the_mean_to_mid_gray() -> None:
+    brightness = torch.tensor([12.0], dtype=torch.float64)
+    table = plan("dpmpp_2m", linear_betas(), 50)
+
+    gain = sampled_deviations(table, brightness, torch.ones_like(brightness))
+
+    # Linear without noise: z_T that lacks sqrt(abar_T)·mean ends short of the mean by its gain.
+    kept = 1 - gain * ABAR[-1].sqrt()
+    assert kept.item() == pytest.approx(0.31, abs=0.005)
+
+
+def test_the_document_says_what_the_samplers_do() -> None:
+    def numbers(text: str) -> list[float]:
+        return [float(number) for number in re.findall(r"\d+\.\d+", text)]
+
+    written, computed = read_block(SAMPLERS_TEXT, "exact"), accuracy_table()
+
+    assert re.sub(r"\d\.\d+", "", written).split() == re.sub(r"\d\.\d+", "", computed).split()
+    assert numbers(written) == pytest.approx(numbers(computed), abs=0.0011)
