@@ -33,7 +33,8 @@ def predictor(
     Args:
         model: left as it is.
         device: where to run.
-        dtype: inside the network; by default bfloat16 where `has_fast_bfloat16`, else float32.
+        dtype: bfloat16 or float32, of all but the first convolution; by default bfloat16 where
+            `has_fast_bfloat16`.
 
     Returns:
         A function of z_t (B, 1, H, W) and t (B,) that gives eps in z_t's shape and dtype.
@@ -41,12 +42,13 @@ def predictor(
     device = torch.device(device)
     if dtype is None:
         dtype = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
-    network = copy.deepcopy(model).eval().requires_grad_(False).to(device, dtype)
+    network = copy.deepcopy(model).eval().requires_grad_(False).to(device)
+    network.round_to(dtype)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
 
     def predict(z_t: Tensor, t: Tensor) -> Tensor:
         with torch.no_grad():
-            eps: Tensor = network(z_t.to(dtype), t)
+            eps: Tensor = network(z_t.float(), t)
         return eps.to(z_t.dtype)
 
     return predict

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusion.convolutions import convolve_beside_constants, convolve_doubled
 from diffusion.schedule import NUM_TIMESTEPS
 
 TIME_CHANNELS = 64  # at every width
@@ -31,11 +32,6 @@ def double_conv(channels_in: int, channels_out: int) -> nn.Sequential:
         nn.Conv2d(channels_out, channels_out, 3, padding=1),
         nn.ReLU(inplace=True),
     )
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Twice the height and width, bilinear, corners aligned."""
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 class UNet(nn.Module):
@@ -67,24 +63,53 @@ class UNet(nn.Module):
         """Predict the noise in z_t.
 
         Args:
-            z_t: (B, 1, H, W) with H and W multiples of 8, in the parameters' dtype.
+            z_t: (B, 1, H, W) with H and W multiples of 8, in the first parameters' dtype.
             t: int64 (B,), within 0 and T − 1: 0 is the least noise.
 
         Returns:
             eps, (B, 1, H, W).
         """
-        time = self.time_embeddings[t][:, :, None, None]
-        down1 = self.dconv_down1(_join(z_t, time.expand(-1, -1, *z_t.shape[2:])))
+        time = self.time_embeddings[t]
+        down1 = self._look(z_t, time)
         down2 = self.dconv_down2(functional.max_pool2d(down1, 2))
         down3 = self.dconv_down3(functional.max_pool2d(down2, 2))
         down4 = self.dconv_down4(functional.max_pool2d(down3, 2))
-        bottleneck = _join(down4, time.expand(-1, -1, *down4.shape[2:]))
-        up3 = self.dconv_up3(_join(upsample(bottleneck), down3))
-        up2 = self.dconv_up2(_join(upsample(up3), down2))
-        up1 = self.dconv_up1(_join(upsample(up2), down1))
+        up3 = self._double(self.dconv_up3, down4, down3, time)
+        up2 = self._double(self.dconv_up2, up3, down2)
+        up1 = self._double(self.dconv_up1, up2, down1)
         eps: Tensor = self.conv_last(up1)
         return eps
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all parameters, those of the first convolution perhaps excepted."""
+        return self.conv_last.weight.dtype
 
-def _join(first: Tensor, second: Tensor) -> Tensor:
-    return torch.cat([first, second.to(first.dtype)], dim=1)
+    @property
+    def _first(self) -> nn.Conv2d:
+        first = self.dconv_down1[0]
+        assert isinstance(first, nn.Conv2d)
+        return first
+
+    def _look(self, z_t: Tensor, time: Tensor) -> Tensor:
+        first, second = self._first, self.dconv_down1[2:]
+        seen = convolve_beside_constants(z_t, time, first)
+        if first.weight.dtype != self.dtype:
+            seen = seen.to(self.dtype)
+        down1: Tensor = second(functional.relu_(seen))
+        return down1
+
+    def _double(
+        self, double_conv: nn.Sequential, x: Tensor, skip: Tensor, time: Tensor | None = None
+    ) -> Tensor:
+        conv, rest = double_conv[0], double_conv[1:]
+        assert isinstance(conv, nn.Conv2d)
+        constants = None if time is None else time.to(conv.weight.dtype)
+        up: Tensor = rest(convolve_doubled(x, skip, conv, constants))
+        return up
+
+    def round_to(self, dtype: torch.dtype) -> None:
+        """Put all but the first convolution in `dtype`: z_t and t enter unrounded."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module is not self._first:
+                module.to(dtype)
