@@ -1,7 +1,7 @@
 """All figures of a set of generated faces, each beside what real faces get."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,9 @@ from diffusion.metrics.pixels import (
 )
 
 Faces = NDArray[np.uint8]
+
+_Rows = tuple[Rows, Rows, Rows]  # of generated faces, reference and others
+_GENERATED, _OTHERS = 0, 2
 
 _PART = 1000  # faces between two calls of the callback
 _NEARER = 0.01  # quantile of real faces' distances to the training faces
@@ -65,8 +68,12 @@ class _Sets:
     reference: Faces
     others: Faces
 
-    def read(self, function: Callable[[Faces], Rows]) -> tuple[Rows, Rows, Rows]:
-        """The function of each set, a part at a time."""
+    def mirrored(self) -> "_Sets":
+        """The same faces in the mirror."""
+        return _Sets(*(np.flip(each, axis=2) for each in vars(self).values()))
+
+    def read(self, function: Callable[[Faces], Rows]) -> _Rows:
+        """The function of each set."""
         return function(self.generated), function(self.reference), function(self.others)
 
 
@@ -113,8 +120,11 @@ def evaluate_faces(
     rows = sets.read(work.features)
     figures = [*_of_features(rows, work), *_of_pixels(sets, work)]
     if training is not None:
-        figures += _of_neighbours("pixel", sets, training, flat_pixels, work)
-        figures += _of_neighbours("feature", sets, training, work.features, work)
+        mirror = sets.mirrored()
+        pixels, in_mirror = sets.read(flat_pixels), mirror.read(flat_pixels)
+        figures += _of_neighbours("pixel", pixels, in_mirror, flat_pixels(training), work)
+        in_mirror = mirror.read(work.features)
+        figures += _of_neighbours("feature", rows, in_mirror, work.features(training), work)
     spectra = [spectrum.mean(0) for spectrum in sets.read(power_spectra)]
     work.advance(work.total)
     return {
@@ -146,7 +156,7 @@ class _Work:
 
     def expect(self, n: int, training: int) -> None:
         """Take the total from the numbers of faces."""
-        searches = 2 * (2 * n + training) + 2 * n * training / _SEARCHED if training else 0
+        searches = 3 * n + training + 2 * n * training / _SEARCHED if training else 0
         self.total = 3 * n + _STATISTICS * n + searches
 
     def advance(self, amount: float) -> None:
@@ -168,7 +178,7 @@ class _Work:
         return bootstrap_error(metric, a, b, seed=self.seed)
 
 
-def _of_features(rows: tuple[Rows, Rows, Rows], work: _Work) -> Iterator[Figure]:
+def _of_features(rows: _Rows, work: _Work) -> Iterator[Figure]:
     generated, reference, others = rows
     n = len(generated)
     distance = frechet_distance(generated, reference)
@@ -198,35 +208,30 @@ def _of_pixels(sets: _Sets, work: _Work) -> Iterator[Figure]:
 
 
 def _of_neighbours(
-    what: str, sets: _Sets, training: Faces, read: Callable[[Faces], Rows], work: _Work
+    what: str, rows: _Rows, mirrored: _Rows, training: Rows, work: _Work
 ) -> Iterator[Figure]:
-    known = read(training)
-    generated, others = (_search(each, known, read, work) for each in (sets.generated, sets.others))
-    n = len(sets.generated)
-    share = generated.copied_share
+    found, usual = (_search(rows[i], mirrored[i], training, work) for i in (_GENERATED, _OTHERS))
+    n = len(rows[_GENERATED])
+    share = found.copied_share
     error = share_error(share, n)
-    yield Figure(f"{what}_copied_share", share, error, others.copied_share, n, "near the floor")
-    distances, usual = generated.distances[:, 0], others.distances[:, 0]
-    share = float((distances < np.quantile(usual, _NEARER)).mean())
+    yield Figure(f"{what}_copied_share", share, error, usual.copied_share, n, "near the floor")
+    distances, of_others = found.distances[:, 0], usual.distances[:, 0]
+    share = float((distances < np.quantile(of_others, _NEARER)).mean())
     error = share_error(share, n)
     yield Figure(f"{what}_nearer_share", share, error, _NEARER, n, "near the floor")
-    median, floor = float(np.median(distances)), float(np.median(usual))
-    error = work.error(lambda a, _: float(np.median(a)), distances, usual)
+    median, floor = float(np.median(distances)), float(np.median(of_others))
+    error = work.error(lambda a, _: float(np.median(a)), distances, of_others)
     yield Figure(f"{what}_nearest_median", median, error, floor, n, "near the floor")
 
 
-def _search(faces: Faces, known: Rows, read: Callable[[Faces], Rows], work: _Work) -> Neighbours:
+def _search(rows: Rows, mirrored: Rows, training: Rows, work: _Work) -> Neighbours:
     parts = []
-    for first in range(0, len(faces), _PART):
-        part = faces[first : first + _PART]
-        parts.append(nearest_rows(read(part), read(np.flip(part, axis=2)), known))
-        work.advance(len(part) * len(known) / _SEARCHED / 2)
-    return Neighbours(
-        *(
-            np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(Neighbours)
-        )
-    )
+    for first in range(0, len(rows), _PART):
+        part = slice(first, first + _PART)
+        parts.append(nearest_rows(rows[part], mirrored[part], training))
+        work.advance(len(rows[part]) * len(training) / _SEARCHED / 2)
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Neighbours(*(np.concatenate(column) for column in columns))
 
 
 def _ks_statistic(a: Rows, b: Rows) -> float:
