@@ -293,6 +293,7 @@ def test_a_description_tells_the_training(new_training: Callable[..., Training])
     )
     assert finished.training["seconds"] >= unfinished.training["seconds"]
     by_tenth = training.held_out_loss_by_tenth()
+    assert describe_training(training, "waves", by_tenth=by_tenth) == finished
     assert finished.metrics["held_out_loss_by_tenth"] == [round(loss, 5) for loss in by_tenth]
     assert finished.metrics["held_out_loss"] == pytest.approx(np.mean(by_tenth), abs=1e-5)
     assert CheckpointDescription.from_json(finished.to_json()) == finished
