@@ -50,7 +50,8 @@ def sample(
         seed: of all noise, within 0 and 2**64 − 1.
         image_indices: of the n images within their job, each within 0 and 2**32 − 1.
         shape: of one image (C, H, W); with a start it is taken from that.
-        start: where to begin; by default at step 0 from standard normal z, in float32.
+        start: where to begin; by default at step 0 from standard normal z, in float32
+            (`start_noise` gives z for a data prior).
 
     Yields:
         One SampleStep after each step that remains.

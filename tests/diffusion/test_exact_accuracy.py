@@ -4,6 +4,7 @@ Modes: s = 12 is the brightness of 48×48 faces (48 times 0.25), s = 0.03 is inv
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,20 @@ def test_ancestral_sampling_of_few_steps_loses_less_over_even_log_snr(
 
 
 @pytest.mark.parametrize(
-    ("sampler", "steps", "standard"),
-    [("dpmpp_2m", 20, 0.725), ("ddim", 1000, 0.725), ("ddpm", 1000, 0.878)],
+    ("sampler", "steps", "deviation", "standard"),
+    [
+        ("dpmpp_2m", 20, 0.25, 0.725),
+        ("dpmpp_2m", 20, 0.226, 0.757),
+        ("ddim", 1000, 0.25, 0.725),
+        ("ddpm", 1000, 0.25, 0.878),
+        ("ddpm", 1000, 0.226, 0.903),
+    ],
 )
 def test_the_data_prior_restores_the_spread_of_brightness(
-    sampler: Any, steps: int, standard: float
+    sampler: Any, steps: int, deviation: float, standard: float
 ) -> None:
     table = plan(sampler, linear_betas(), steps)
-    brightness = torch.tensor([48 * 0.25], dtype=torch.float64)
+    brightness = torch.tensor([48 * deviation], dtype=torch.float64)
 
     from_noise = sampled_deviations(table, brightness, torch.ones_like(brightness)) / brightness
     from_data = sampled_deviations(table, brightness, terminal_deviations(brightness)) / brightness
@@ -99,15 +106,27 @@ def test_the_data_prior_restores_the_spread_of_brightness(
     assert from_data.item() == pytest.approx(1, abs=0.004)
 
 
-def test_starting_from_noise_draws_the_mean_to_mid_gray() -> None:
-    brightness = torch.tensor([12.0], dtype=torch.float64)
-    table = plan("dpmpp_2m", linear_betas(), 50)
+@pytest.mark.parametrize(
+    ("sampler", "steps", "deviation", "expected"),
+    [
+        ("dpmpp_2m", 50, 0.25, 0.31),
+        ("dpmpp_2m", 50, 0.226, 0.35),
+        ("ddpm", 1000, 0.25, 0.52),
+        ("ddpm", 1000, 0.226, 0.57),
+    ],
+)
+def test_starting_from_noise_draws_the_mean_to_mid_gray(
+    sampler: Any, steps: int, deviation: float, expected: float
+) -> None:
+    brightness = torch.tensor([48 * deviation], dtype=torch.float64)
+    table = plan(sampler, linear_betas(), steps)
+    without_noise = replace(table, sigma=0 * table.sigma)
 
-    gain = sampled_deviations(table, brightness, torch.ones_like(brightness))
+    gain = sampled_deviations(without_noise, brightness, torch.ones_like(brightness))
 
-    # Linear without noise: z_T that lacks sqrt(abar_T)·mean ends short of the mean by its gain.
+    # Linear: z_T that lacks sqrt(abar_T)·mean ends short of the mean by its gain.
     kept = 1 - gain * ABAR[-1].sqrt()
-    assert kept.item() == pytest.approx(0.31, abs=0.005)
+    assert kept.item() == pytest.approx(expected, abs=0.006)
 
 
 def test_the_document_says_what_the_samplers_do() -> None:
