@@ -45,7 +45,7 @@ def _hat(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:
     edge = t.hat_line + 0.14 * p.A * p.A + t.hat_tilt * p.U
     mask = step(edge - p.V, 0.06) * step(t.width * 1.12 + 0.3 * t.brim - np.abs(p.u), 0.08)
     rim = step(edge - 0.13 - p.V, 0.05)
-    knit = 1 + 0.16 * x.fine + 0.25 * x.coarse + 0.2 * np.sin(p.U * 26) * (1 - t.brim)
+    knit = 1 + 0.07 * x.fine + 0.2 * x.coarse + 0.2 * np.sin(p.U * 26) * (1 - t.brim)
     tone = t.hat_tone * np.clip(knit, 0.2, 2) * (0.75 + 0.25 * rim)
     shadow = step(edge + 0.22 - p.V, 0.3) * (1 - mask) * 0.35 * t.brim * step(p.inside, 0.2)
     radiance = mix(0.0, tone * (0.3 + 0.7 * shade), mask / np.maximum(mask + shadow, 1e-3))
@@ -56,7 +56,7 @@ def _scarf(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:
     hole = (p.U / (t.width * 0.90)) ** 2 + ((p.V - 0.02) / np.where(p.V < 0, 0.86, 1.08)) ** 2
     mask = step(hole - 1 + 0.05 * x.coarse, 0.12)
     folds = np.sin((p.v + 0.9 * p.A) * 9 + 3 * x.coarse)
-    radiance = t.hat_tone * np.clip(0.85 + 0.25 * folds + 0.1 * x.rough, 0.2, 2)
+    radiance = t.hat_tone * np.clip(0.85 + 0.12 * folds + 0.08 * x.rough, 0.2, 2)
     return mask, radiance * (0.6 + 0.4 * step(hole - 1.15, 0.4))
 
 

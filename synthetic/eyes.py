@@ -33,9 +33,9 @@ def eyes(t: Traits, p: Place, x: Textures, skin: Floats) -> Floats:
 
 
 def _sockets(t: Traits, v: Floats, a: Floats, s: Floats) -> None:
-    depth = t.deep * mix(0.45, 1, t.grow)
+    depth = t.deep * mix(0.6, 1, t.grow)
     s *= 1 - 0.26 * depth * blob(a, v, (t.eye_x - 0.02, t.eye_y + 0.01), (0.30, 0.16))
-    s *= 1 - 0.27 * depth * blob(a, v, (0.20, t.eye_y - 0.04), (0.14, 0.24))  # beside the bridge
+    s *= 1 - 0.40 * depth * blob(a, v, (0.21, t.eye_y - 0.04), (0.15, 0.24))  # beside the bridge
     s *= 1 - (0.07 + 0.13 * t.sag) * blob(a, v, (t.eye_x - 0.04, t.eye_y + 0.15), (0.24, 0.12))
 
 

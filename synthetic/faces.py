@@ -73,7 +73,7 @@ def _render(t: Traits, x: Textures) -> NDArray[np.uint8]:
     z = relief(t, p, x)
     skin: Floats = t.skin * wrinkles(t, p, x, z)
     skin *= 1 + t.blotches * x.rough + 0.012 * x.fine - t.spots * step(x.fine - 1.3, 0.6)
-    skin *= 0.74 + 0.26 * step(p.inside - 0.2, 0.5)  # the sides turn away
+    skin *= 0.74 + 0.26 * step(p.inside - 0.16, 0.44)  # the sides turn away
     nose(t, p, skin)
     mouth(t, p, x, skin, z)
     beard(t, p, x, skin)

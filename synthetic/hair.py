@@ -33,7 +33,7 @@ def _coverage(t: Traits, p: Place, x: Textures, texture: Floats) -> tuple[Floats
     a2 = p.A * p.A
     line = t.line + fall * (0.4 + 0.6 * np.abs(off)) + t.bangs * (1 + 0.22 * x.coarse)
     line = np.minimum(line, t.clear + 1.3 * np.maximum(p.A - 0.5, 0))  # the eyes stay free
-    line += t.temple * a2 * a2 - t.recede * bell(((p.A - 0.42) / 0.3) ** 2)
+    line += t.temple * a2 - t.recede * bell(((p.A - 0.42) / 0.3) ** 2)
     above = line + t.messy * texture - p.V
     cap = step(above, t.hairline)
     # Curtains beside the face, or sideburns that end at the ear.

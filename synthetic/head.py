@@ -77,7 +77,7 @@ def _nose(t: Traits, p: Place, z: Floats) -> None:
     v = p.V[k]
     along = np.clip((v - t.brow_y) / (t.nose_y - t.brow_y), 0, 1.2)  # 0 at the brows, 1 at the tip
     nu = np.abs(p.U[k] - 0.20 * t.yaw * along)
-    ends = np.clip(along * 3, 0, 1) * np.clip((t.nose_y + 0.10 - v) * 5, 0, 1)
+    ends = np.clip(along * 3, 0, 1) * np.clip((t.nose_y + 0.11 - v) * 4, 0, 1)
     ridge = bell((nu / (0.11 + 0.09 * along)) ** 2) * ends
     z[k] += t.nose_z * ridge * (0.12 + 0.38 * along)
     z[k] += t.nose_z * 0.22 * blob(nu, v, (0, t.nose_y - 0.02), (t.nose_w * 0.8, 0.12))  # tip

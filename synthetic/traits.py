@@ -21,8 +21,8 @@ def draw_traits(d: Draws) -> Traits:
     """Draw the people whose random numbers `d` holds."""
     t = Traits(age=np.floor(d.uniform(1, 101)))
     body, skin, sag, hair = (
-        np.maximum(t.age * np.exp(d.normal(0.10)) + d.normal(deviation), 0.5)
-        for deviation in (0.4, 4, 5, 6)
+        np.maximum(t.age * np.exp(d.normal(0.07)) + d.normal(deviation), 0.5)
+        for deviation in (0.3, 3, 3.5, 5)
     )
     ages = _Ages(body=body, skin=skin, sag=sag, hair=hair)
     _age_and_sex(t, d, ages)
@@ -46,9 +46,9 @@ def _grown(t: Traits, child: float, adult: float) -> Any:
 
 def _age_and_sex(t: Traits, d: Draws, ages: _Ages) -> None:
     t.grow = np.interp(ages.body, [0, 1, 3, 6, 12, 18, 24], [0, 0.06, 0.22, 0.42, 0.70, 0.94, 1])
-    wrinkles = np.interp(ages.skin, [20, 35, 50, 65, 80, 100], [0, 0.12, 0.35, 0.62, 0.88, 1.1])
-    t.wrinkle = wrinkles * d.uniform(0.7, 1.3)
-    t.sag = np.interp(ages.sag, [30, 50, 70, 95], [0, 0.25, 0.65, 1.1])
+    wrinkles = np.interp(ages.skin, [18, 35, 50, 65, 80, 100], [0, 0.16, 0.4, 0.68, 0.95, 1.2])
+    t.wrinkle = wrinkles * d.uniform(0.75, 1.25)
+    t.sag = np.interp(ages.sag, [22, 50, 70, 95], [0, 0.3, 0.68, 1.15])
     t.spots = np.interp(ages.skin, [50, 90], [0, 1]) * d.uniform(0.2, 1)
     t.lines, t.line_phase = d.uniform(26, 38), d.uniform(0, 2 * np.pi)
     t.frown = t.wrinkle * d.uniform(0, 1.5)
@@ -66,17 +66,17 @@ def _pose_and_skull(t: Traits, d: Draws) -> None:
     t.fat = d.normal(0.3, 0.35).clip(0, 1)
     plump = 0.06 * (t.fat - 0.35)
     t.width = _grown(t, 1.02, 0.885) + d.normal(0.05) + 0.02 * t.masc + 0.02 * t.sag + plump
-    t.taper = _grown(t, 0.16, 0.42) + d.normal(0.06) - 0.12 * t.masc - 0.10 * t.sag - 2 * plump
+    t.taper = _grown(t, 0.16, 0.40) + d.normal(0.06) - 0.12 * t.masc - 0.10 * t.sag - 2 * plump
     t.square = (0.75 - 0.25 * t.masc + d.normal(0.1)).clip(0.3, 1)
     t.bumps, t.deep = d.uniform(0.006, 0.022), d.normal(0.3, 0.9).clip(0.2, 1.6)
 
 
 def _expression(t: Traits, d: Draws, ages: _Ages) -> None:
-    t.smile = d.normal(0.45, 0.45).clip(-0.4, 1.1)
+    t.smile = d.normal(0.42, 0.52).clip(-0.35, 1.1)
     grin = d.chance((t.smile * 1.25 - 0.1).clip(0, 0.92) * (ages.body / 4).clip(0.4, 1))
     t.grin = grin * 1.0
     laugh = d.chance(0.06) * d.uniform(0.5, 1.0) * (t.smile > 0.3)
-    opened = d.chance(0.14) * d.uniform(0.2, 0.7)
+    opened = d.chance(_grown(t, 0.35, 0.12)) * d.uniform(0.2, 0.7)
     t.gape = np.maximum(np.maximum(opened, laugh), grin * d.uniform(0.25, 0.6))
     t.gape = t.gape * _grown(t, 1.2, 1) * (t.gape > 0.12)
     t.teeth = mix(d.uniform(0.1, 0.6), d.uniform(0.75, 1.1), grin) - 0.3 * (t.gape > 0.8)
@@ -88,25 +88,25 @@ def _expression(t: Traits, d: Draws, ages: _Ages) -> None:
 def _eyes_and_brows(t: Traits, d: Draws) -> None:
     happy = np.maximum(t.smile, 0)
     t.eye_x = _grown(t, 0.455, 0.425) + d.normal(0.016)
-    t.eye_y = _grown(t, -0.37, -0.41) + d.normal(0.015)
+    t.eye_y = _grown(t, -0.365, -0.405) + d.normal(0.015)
     t.eye_w = _grown(t, 0.190, 0.175) + d.normal(0.01)
-    opening = _grown(t, 0.128, 0.088) * (1 - 0.36 * happy) * (1 - 0.28 * t.sag)
+    opening = _grown(t, 0.138, 0.098) * (1 - 0.36 * happy) * (1 - 0.28 * t.sag)
     t.eye_h = (opening + d.normal(0.012)).clip(0.025)
     t.tilt, t.gaze = d.normal(0.016, -0.008) + 0.018 * t.sag, d.normal(0.022)
     t.iris, t.iris_tone = _grown(t, 0.088, 0.074), d.uniform(0.02, 0.13) ** 1.3
     t.glint = d.chance(0.75) * d.uniform(0.15, 0.65)
-    t.lashes = (0.42 + d.normal(0.12) + 0.22 * (1 - t.male) * t.grow).clip(0.15, 0.85)
+    t.lashes = (0.48 + d.normal(0.12) + 0.22 * (1 - t.male) * t.grow).clip(0.15, 0.85)
     t.crease, t.ringed = d.uniform(0.0, 0.22), d.uniform(0.05, 0.3)
-    t.brow_y = t.eye_y - _grown(t, 0.225, 0.195) - d.normal(0.018) + 0.02 * t.masc
+    t.brow_y = t.eye_y - _grown(t, 0.225, 0.20) - d.normal(0.018) + 0.02 * t.masc
     t.brow_y = t.brow_y + 0.012 * t.sag
     t.brow_w, t.brow_arch = d.normal(0.02, 0.265), d.normal(0.018, 0.035)
-    t.brow_tilt = d.normal(0.022, 0.012)
+    t.brow_tilt = d.normal(0.022, 0.014)
     t.brow_thick = (0.045 + 0.016 * t.masc + d.normal(0.008)).clip(0.028)
 
 
 def _nose_and_mouth(t: Traits, d: Draws) -> None:
     happy = np.maximum(t.smile, 0)
-    t.nose_y = _grown(t, -0.02, 0.015) + d.normal(0.022) + 0.03 * t.sag
+    t.nose_y = _grown(t, 0.0, 0.05) + d.normal(0.022) + 0.03 * t.sag
     t.nose_z = _grown(t, 0.08, 0.15) + d.normal(0.025) + 0.02 * t.sag
     nose_w = _grown(t, 0.135, 0.145) + d.normal(0.016) + 0.015 * t.masc + 0.012 * t.sag
     t.nose_w = nose_w.clip(0.1) + 0.015 * happy
@@ -115,7 +115,7 @@ def _nose_and_mouth(t: Traits, d: Draws) -> None:
     t.mouth_w = _grown(t, 0.25, 0.305) + d.normal(0.025) + 0.095 * happy + 0.02 * t.grin
     t.mouth_w = t.mouth_w - 0.05 * (t.gape > 0.12) * (1 - t.grin)
     lip = _grown(t, 0.066, 0.078) + d.normal(0.016) - 0.040 * t.sag - 0.02 * happy
-    t.lip, t.lip_gloss = lip.clip(0.02, 0.13), d.uniform(0.1, 0.4)
+    t.lip, t.lip_gloss = lip.clip(0.02, 0.13), d.uniform(0.15, 0.5)
     paint = 0.28 * (1 - t.male) * d.chance(0.4) * t.grow
     t.lip_tone = (d.normal(0.10, 0.62) - paint).clip(0.22, 0.95)
     t.seam = d.uniform(0.45, 0.85)
@@ -123,10 +123,10 @@ def _nose_and_mouth(t: Traits, d: Draws) -> None:
 
 def _skin_and_hair_tone(t: Traits, d: Draws, ages: _Ages) -> None:
     t.skin = (d.uniform(0.16, 0.62) + d.normal(0.03)).clip(0.1, 0.68)
-    is_dark = d.chance(mix(0.92, 0.55, t.skin > 0.35))
-    young = np.where(is_dark, d.uniform(0.008, 0.05), d.uniform(0.06, 0.3))
+    is_dark = d.chance(mix(0.95, 0.62, t.skin > 0.35))
+    young = np.where(is_dark, d.uniform(0.006, 0.045), t.skin * d.uniform(0.15, 0.7))
     greying = 1 / (1 + np.exp((d.normal(10, 56) + 12 * (1 - t.male) - ages.hair) / 6))
-    t.hair = mix(young, d.uniform(0.3, 0.7), greying)
+    t.hair = mix(young, d.uniform(0.12, 0.75), greying)
     is_fair_child = (1 - t.age / 8).clip(0) * d.chance(0.5)
     t.hair = mix(t.hair, np.minimum(t.hair * 2, 0.4), is_fair_child)
     t.beard_tone = mix(young * 1.2, d.uniform(0.15, 0.6), greying**0.7)
@@ -137,9 +137,9 @@ def _skin_and_hair_tone(t: Traits, d: Draws, ages: _Ages) -> None:
 
 
 def _haircut(t: Traits, d: Draws, ages: _Ages) -> None:
-    bald = t.male * (ages.hair > 22) / (1 + np.exp((d.normal(22, 62) - ages.hair) / 8))
+    bald = t.male * (ages.hair > 22) / (1 + np.exp((d.normal(25, 74) - ages.hair) / 8))
     infant = (1 - ages.body / d.uniform(1.5, 3.5)).clip(0, 1)
-    t.thin = np.maximum(np.maximum(bald, infant), 0.45 * (ages.hair > 70) * d.uniform())
+    t.thin = np.maximum(np.maximum(bald, infant), 0.3 * (ages.hair > 70) * d.uniform())
     fewer_late = np.interp(ages.hair, [45, 75], [1, 0.35])
     t.long = d.chance(mix(0.72, 0.07, t.male) * (ages.body / 6).clip(0.1, 1) * fewer_late)
     t.long = t.long * (t.thin < 0.6)
@@ -157,16 +157,16 @@ def _haircut(t: Traits, d: Draws, ages: _Ages) -> None:
 def _hairline(t: Traits, d: Draws) -> None:
     full = t.thin < 0.5
     t.part = mix(d.normal(0.12), d.uniform(-0.5, 0.5), d.chance(0.6))
-    t.line = d.normal(0.07, -0.98) - 0.05 * (1 - t.grow) - 0.50 * t.thin - 0.04 * t.tied
+    t.line = d.normal(0.055, -0.985) + 0.02 * (1 - t.grow) - 0.50 * t.thin - 0.04 * t.tied
     parted = d.chance(mix(0.35, 0.75, t.long)) * full
     t.fall = parted * d.uniform(0.1, 0.75) * mix(0.6, 1.1, t.long) * (1 - t.tied)
     t.sweep = d.normal(0.22).clip(-0.6, 0.6) * full * (1 - 0.6 * t.tied)
-    t.bangs = d.chance(_grown(t, 0.4, 0.14)) * full * (1 - t.tied) * d.uniform(0.08, 0.30)
-    t.temple = d.uniform(0.1, 0.7) * (1 - t.thin)
+    t.bangs = d.chance(_grown(t, 0.45, 0.14)) * full * (1 - t.tied) * d.uniform(0.08, 0.30)
+    t.temple = d.uniform(0.15, 0.65) * (1 - t.thin) * _grown(t, 0.5, 1)
     t.messy = d.uniform(0.003, 0.035) + 0.03 * t.curl
     t.clear = d.uniform(-0.68, -0.5)
     t.hairline = d.uniform(0.07, 0.2) + 0.1 * (1 - t.grow)
-    t.curtain, t.open = d.normal(0.06, 0.88) - 0.03 * t.fall, d.normal(0.7)
+    t.curtain, t.open = d.normal(0.06, 0.85) - 0.03 * t.fall, d.normal(0.7)
     t.wave, t.sideburn = d.uniform(0, 0.06), d.normal(0.12, -0.12) + 0.1 * t.masc
     t.hair_shadow = d.uniform(0.1, 0.4)
 
@@ -191,8 +191,8 @@ def _worn(t: Traits, d: Draws) -> None:
     t.hat_tone = d.uniform(0.05, 0.8) ** 1.5
     t.scarf = d.chance(mix(0.035, 0.004, t.male)) * (1 - t.hat) * (t.age > 3)
     t.headband = d.chance(0.03) * (1 - t.male) * (1 - t.hat) * (1 - t.scarf)
-    t.earrings = d.chance(0.25) * (1 - t.male) * (t.age > 12) * d.uniform(0.05, 0.5)
-    t.hand = d.chance(0.025) * 1.0
+    t.earrings = d.chance(0.15) * (1 - t.male) * (t.age > 12) * d.uniform(0.05, 0.5)
+    t.hand = d.chance(0.015) * 1.0
 
 
 def _surroundings(t: Traits, d: Draws) -> None:
@@ -212,4 +212,4 @@ def _light_and_camera(t: Traits, d: Draws) -> None:
     t.ambient, t.gloss = d.uniform(0.12, 0.6), d.uniform(0, 0.06)
     t.level, t.spread = d.normal(0.158, 0.508), d.normal(0.062, 0.235).clip(0.09, 0.38)
     sharp, blurred = d.uniform(-0.32, 0.45), d.uniform(0.6, 1)
-    t.soft, t.grain = mix(sharp, blurred, d.chance(0.14)), d.uniform(0.02, 0.075) ** 2
+    t.soft, t.grain = mix(sharp, blurred, d.chance(0.09)), d.uniform(0.02, 0.075) ** 2
