@@ -18,6 +18,7 @@ from diffusion.process import GaussianProcess
 from diffusion.sampling import FACE_SHAPE
 
 CHUNK = 4096  # faces that are held as float64 at once
+LEAST_SHARE = 1e-6  # of the largest variance: below it a direction would be mostly rounding
 GRAY_SCALE = 127.5  # gray levels per unit of [-1, 1]
 
 
@@ -40,7 +41,7 @@ def fit_prior(faces: NDArray[np.uint8], count: int = 16) -> DataPrior:
     """Fit a prior to faces: their mean and leading principal components.
 
     The moments are exact, since sums of products of gray levels are integers that float64 holds;
-    the components are those of a full eigendecomposition, their largest entry positive.
+    the components are those of an eigendecomposition, their largest entry positive.
 
     Args:
         faces: gray levels, uint8 (N, H, W); 40,000 of 48×48 take half a minute on one core.
@@ -57,22 +58,47 @@ def fit_prior(faces: NDArray[np.uint8], count: int = 16) -> DataPrior:
     size = faces[0].size
     if not 1 <= count <= size:
         raise ValueError(f"count must be within 1 and {size}, not {count}")
-    total, products = np.zeros(size), np.zeros((size, size))
-    for first in range(0, len(faces), CHUNK):
-        rows = faces[first : first + CHUNK].reshape(-1, size).astype(np.float64)
-        total += rows.sum(axis=0)
-        products += rows.T @ rows
-    mean = total / len(faces)
-    variances, directions = np.linalg.eigh(products / len(faces) - np.outer(mean, mean))
-    leading = directions[:, ::-1][:, :count].T
+    rows = faces.reshape(len(faces), size)
+    mean = rows.sum(axis=0, dtype=np.int64) / len(faces)
+    leading, variances = _few_components(rows, mean, count) or _all_components(rows, mean)
+    leading, variances = leading[:count], variances[:count]
     largest = np.abs(leading).argmax(axis=1)
     leading = leading * np.sign(leading[np.arange(count), largest])[:, None]
-    deviations = np.sqrt(variances[::-1][:count].clip(min=0)) / GRAY_SCALE
+    deviations = np.sqrt(variances.clip(min=0)) / GRAY_SCALE
     return DataPrior(
         torch.from_numpy(mean / GRAY_SCALE - 1).float().reshape(faces.shape[1:]),
         torch.from_numpy(leading).float().reshape(count, *faces.shape[1:]),
         torch.from_numpy(deviations).float(),
     )
+
+
+def _all_components(
+    rows: NDArray[np.uint8], mean: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions (H·W, H·W) and variances (H·W,), the one of most variance first."""
+    products = np.zeros((len(mean), len(mean)))
+    for first in range(0, len(rows), CHUNK):
+        chunk = rows[first : first + CHUNK].astype(np.float64)
+        products += chunk.T @ chunk
+    variances, directions = np.linalg.eigh(products / len(rows) - np.outer(mean, mean))
+    return directions[:, ::-1].T, variances[::-1]
+
+
+def _few_components(
+    rows: NDArray[np.uint8], mean: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The same for fewer faces than pixels, by a smaller matrix; None where they say too little.
+
+    The faces' products with each other have the same eigenvalues as the pixels'.
+    """
+    if not count < len(rows) < len(mean):
+        return None
+    centred = rows - mean
+    variances, weights = np.linalg.eigh(centred @ centred.T / len(rows))
+    variances, weights = variances[::-1][:count], weights[:, ::-1][:, :count]
+    if variances[-1] < LEAST_SHARE * variances[0]:
+        return None
+    return (centred.T @ weights / np.sqrt(variances * len(rows))).T, variances
 
 
 def start_noise(

@@ -65,6 +65,19 @@ def test_order_and_chunks_do_not_matter(
         assert torch.equal(getattr(whole, name), getattr(chunked, name)), name
 
 
+def test_fewer_faces_than_pixels_have_the_same_components(
+    small_faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = small_faces[: SIZE * SIZE // 2]
+    small = fit_prior(few)
+    monkeypatch.setattr("diffusion.prior.LEAST_SHARE", math.inf)  # never by the smaller matrix
+
+    large = fit_prior(few)
+
+    assert torch.allclose(small.components, large.components, atol=1e-6)
+    assert torch.allclose(small.deviations, large.deviations, rtol=1e-6)
+
+
 def test_one_face_has_a_mean_and_no_spread(small_faces: np.ndarray) -> None:
     prior = fit_prior(small_faces[:1], 3)
 
