@@ -2,7 +2,8 @@ import torch
 
 from diffusion import SampleStep
 from jobs.artifacts import attempt_folder
-from worker.engine.saved_states import drop_states, newest_state, save_state
+from worker.engine.sampling_state import newest_sampling, save_sampling
+from worker.engine.saved_states import drop_states
 from worker.engine.shard import ShardRun
 
 CPU = torch.device("cpu")
@@ -28,17 +29,17 @@ def state_at(step: int) -> SampleStep:
 def test_without_a_saved_state_there_is_none(worker_settings, artifacts, make_order, keep_network):
     shard = make_shard(worker_settings, artifacts, make_order(keep_network()))
 
-    assert newest_state(shard, CPU) is None
+    assert newest_sampling(shard, CPU) is None
 
 
 def test_a_state_is_read_as_it_was_saved_and_replaces_its_older_one(
     worker_settings, artifacts, make_order, keep_network
 ):
     shard = make_shard(worker_settings, artifacts, make_order(keep_network()))
-    save_state(shard, state_at(5))
-    save_state(shard, state_at(9))
+    save_sampling(shard, state_at(5))
+    save_sampling(shard, state_at(9))
 
-    found = newest_state(shard, CPU)
+    found = newest_sampling(shard, CPU)
 
     assert shard.saved_step == found.step == 9
     assert torch.equal(found.z, state_at(9).z)
@@ -52,11 +53,11 @@ def test_the_furthest_state_of_any_attempt_and_worker_is_found(
     reference = keep_network()
     for attempt, worker, step in [(1, "one", 12), (2, "two", 100), (3, "one", 9)]:
         order = make_order(reference, attempt)
-        save_state(make_shard(worker_settings, artifacts, order, worker), state_at(step))
+        save_sampling(make_shard(worker_settings, artifacts, order, worker), state_at(step))
 
     shard = make_shard(worker_settings, artifacts, make_order(reference, 4), "three")
 
-    assert newest_state(shard, CPU).step == 100
+    assert newest_sampling(shard, CPU).step == 100
 
 
 def test_a_damaged_state_is_passed_over_for_the_one_before(
@@ -64,7 +65,7 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(
 ):
     reference = keep_network()
     for attempt, step in [(1, 5), (2, 20)]:
-        save_state(
+        save_sampling(
             make_shard(worker_settings, artifacts, make_order(reference, attempt)), state_at(step)
         )
     shard = make_shard(worker_settings, artifacts, make_order(reference, 3))
@@ -73,7 +74,7 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(
 
     for damage in (content[: len(content) // 2], b"", b"\xff" * 100):
         artifacts.write_bytes(damaged, damage)
-        assert newest_state(shard, CPU).step == 5
+        assert newest_sampling(shard, CPU).step == 5
 
 
 def test_a_file_that_was_not_published_is_no_state(
@@ -82,19 +83,19 @@ def test_a_file_that_was_not_published_is_no_state(
     shard = make_shard(worker_settings, artifacts, make_order(keep_network()))
     artifacts.write_bytes(f"{shard.folder}/state-7.safetensors.0a1b2c3d.partial", b"half")
 
-    assert newest_state(shard, CPU) is None
+    assert newest_sampling(shard, CPU) is None
 
 
 def test_an_attempt_drops_its_own_state_and_nobody_elses(
     worker_settings, artifacts, make_order, keep_network
 ):
     reference = keep_network()
-    other = make_shard(worker_settings, artifacts, make_order(reference, 1), "other")
-    save_state(other, state_at(3))
+    other = make_shard(worker_settings, artifacts, make_order(reference, 2), "other")
+    save_sampling(other, state_at(3))
     shard = make_shard(worker_settings, artifacts, make_order(reference, 2))
-    save_state(shard, state_at(8))
+    save_sampling(shard, state_at(8))
 
     drop_states(shard)
 
     assert artifacts.names(shard.folder) == []
-    assert newest_state(shard, CPU).step == 3
+    assert newest_sampling(shard, CPU).step == 3

@@ -58,5 +58,4 @@ class Device:
             "precision": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "kinds": ["sample", "assemble"],
         }

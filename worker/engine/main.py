@@ -7,20 +7,15 @@ import sys
 import threading
 from typing import BinaryIO
 
-import torch
 from pydantic import ValidationError
 
-from diffusion.errors import DiffusionError
-from formats.errors import FormatError
 from jobs.artifacts import ArtifactStore
 from jobs.contract import Contract, ErrorInfo
-from jobs.errors import ArtifactStoreError
 from jobs.logs import configure_logging
-from jobs.messages import AssembleWork, ShardOrder
+from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
-from worker.engine.assembling import assemble
 from worker.engine.device import Device
-from worker.engine.sampling import SampleRunner
+from worker.engine.runners import INTERNAL_ERROR, make_runners
 from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, ShardRun
 from worker.protocol import (
@@ -48,7 +43,7 @@ class Engine:
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)
-        self._sampling = SampleRunner(settings, self._artifacts, self._device)
+        self._runners = make_runners(self._artifacts, self._device)
 
     def say(self, event: Contract) -> None:
         """Write one event."""
@@ -59,7 +54,8 @@ class Engine:
         """Serve commands; the process ends when stdin does."""
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         self._device.warm_up()
-        self.say(Ready(capabilities=self._device.capabilities()))
+        kinds = sorted(self._runners)
+        self.say(Ready(capabilities=self._device.capabilities() | {"kinds": kinds}))
         while True:
             command = self._commands.get()
             self._run_shard(command.worker, command.order)
@@ -88,29 +84,20 @@ class Engine:
             interrupt=lambda: self._interrupt,
         )
         log.info("shard %s, attempt %d: %s", order.shard_id, order.attempt, order.work.kind)
+        runner = self._runners[order.work.kind]
         try:
-            if isinstance(order.work, AssembleWork):
-                files = assemble(order.work, self._artifacts)
-            else:
-                files = self._sampling.run(shard, order.work)
-            done, artifacts = shard.publish(files)
+            done, artifacts = shard.publish(runner.run(shard, order.work))
             drop_states(shard)
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))
-        except torch.OutOfMemoryError as error:
-            self._fail(order, "out_of_memory", f"the device ran out of memory: {error}")
-        except MemoryError:
-            self._fail(order, "out_of_memory", "the host ran out of memory")
-        except (DiffusionError, FormatError, ArtifactStoreError) as error:
-            self._fail(order, getattr(error, "code", "sampling_failed"), str(error))
         except Exception as error:
-            log.exception("shard %s failed", order.shard_id)
-            self._fail(order, "internal_error", f"{type(error).__name__}: {error}")
-
-    def _fail(self, order: ShardOrder, code: str, message: str) -> None:
-        details = {"shard": order.shard_id, "attempt": order.attempt}
-        self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
+            code, message = runner.describe_failure(error)
+            if code == INTERNAL_ERROR:
+                log.exception("shard %s failed", order.shard_id)
+            drop_states(shard)
+            details = {"shard": order.shard_id, "attempt": order.attempt}
+            self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
 
 
 def run() -> None:

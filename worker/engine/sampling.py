@@ -1,51 +1,48 @@
 """Run a `sample` shard: the core's loop, with saving, previews and interrupts around it."""
 
-import hashlib
-import tempfile
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
 from diffusion import (
-    FACE_SHAPE,
     Checkpoint,
+    DataPrior,
     NoisePredictor,
-    Purpose,
     SampleStep,
-    load_checkpoint,
-    noise,
+    Timesteps,
     plan,
     predictor,
     sample,
+    start_noise,
 )
 from diffusion.plan import Plan
 from formats.faces import from_unit_range
 from formats.pictures import collage, encode_png
 from jobs.artifacts import ArtifactStore
-from jobs.errors import ArtifactStoreError
 from jobs.messages import FileReference, SampleWork
 from jobs.requests import SampleParams
-from jobs.settings import WorkerSettings
+from worker.engine.datasets import Datasets
 from worker.engine.device import Device
-from worker.engine.image_files import images_file
-from worker.engine.saved_states import newest_state, save_state
+from worker.engine.made_files import images_file
+from worker.engine.sampling_state import newest_sampling, save_sampling
 from worker.engine.shard import MadeFile, ShardRun
+from worker.engine.stored_files import read_checkpoint
 
 KEPT_MODELS = 2
 PREVIEW_COLUMNS = 10
 PREVIEW_IMAGES = 100
+BEST_TIMESTEPS: Timesteps = "logsnr"  # better than trailing with every sampler at few steps
 
 
 class SampleRunner:
     """Samples shards; keeps the last checkpoints on the device."""
 
-    def __init__(self, settings: WorkerSettings, artifacts: ArtifactStore, device: Device) -> None:
-        """Run on `device`, with checkpoints out of `artifacts`."""
-        self._settings = settings
+    def __init__(self, artifacts: ArtifactStore, device: Device, datasets: Datasets) -> None:
+        """Run on `device`, with checkpoints out of `artifacts`, and priors of `datasets`."""
         self._artifacts = artifacts
+        self._datasets = datasets
         self._device = device
         self._models: OrderedDict[str, tuple[Checkpoint, NoisePredictor]] = OrderedDict()
 
@@ -55,18 +52,19 @@ class SampleRunner:
         Raises:
             InterruptedShard: the consumer asked for it.
             NonFiniteSampleError: the network made NaN or infinity.
-            ArtifactStoreError: checkpoint or result cannot be read or written.
+            ArtifactStoreError: the checkpoint, or the prior's dataset, cannot be read.
+            FormatError: one of them is none.
         """
         checkpoint, predict = self._model(work.checkpoint)
         table = sampler_plan(work.params, checkpoint)
         indices = range(work.first_image, work.first_image + work.image_count)
         seed = work.params.seed
         assert seed is not None  # drawn when the job was submitted
-        state = newest_state(shard, self._device.device)
+        state = newest_sampling(shard, self._device.device)
         if state is None:
-            z = noise(seed, indices, 0, FACE_SHAPE, Purpose.START)
+            prior = self._prior(shard, work, checkpoint)
+            z = start_noise(prior, checkpoint.betas, seed, indices)
             state = SampleStep(0, z.to(self._device.device))
-        shard.saved_step = state.step
         shard.obey(shard.interrupt())
         steps = sample(predict, table, seed, indices, start=state)
         for state in steps:
@@ -77,7 +75,7 @@ class SampleRunner:
     def _between_steps(self, shard: ShardRun, state: SampleStep, *, is_last: bool) -> None:
         interrupt = shard.interrupt()  # asked once: what is broken off below was saved here
         if not is_last and shard.wants_save(interrupt):
-            save_state(shard, state)
+            save_sampling(shard, state)
         shard.say_working()
         if shard.wants_preview() and state.pred_x_0 is not None:
             images = to_gray(state.pred_x_0[:PREVIEW_IMAGES])
@@ -86,21 +84,19 @@ class SampleRunner:
         if not is_last:
             shard.obey(interrupt)
 
+    def _prior(self, shard: ShardRun, work: SampleWork, checkpoint: Checkpoint) -> DataPrior | None:
+        """Where sampling starts: the dataset that is named goes before the checkpoint's own."""
+        if work.params.prior == "standard":
+            return None
+        if work.prior_dataset is not None:
+            return self._datasets.prior(shard, work.prior_dataset)
+        assert checkpoint.prior is not None  # asked for when the job was submitted
+        return checkpoint.prior
+
     def _model(self, reference: FileReference) -> tuple[Checkpoint, NoisePredictor]:
         """The checkpoint on the device, loaded once; the least recently used goes."""
         if reference.sha256 not in self._models:
-            content = self._artifacts.read_bytes(reference.path)
-            found = hashlib.sha256(content).hexdigest()
-            if found != reference.sha256:
-                raise ArtifactStoreError(
-                    f"{reference.path} has SHA-256 {found}, not {reference.sha256}: "
-                    "the artifact store holds another file",
-                    path=reference.path,
-                )
-            with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-                file.write(content)
-                file.flush()
-                checkpoint = load_checkpoint(Path(file.name))
+            checkpoint = read_checkpoint(self._artifacts, reference)
             predict = predictor(checkpoint.model, self._device.device, self._device.dtype)
             self._models[reference.sha256] = (checkpoint, predict)
             while len(self._models) > KEPT_MODELS:
@@ -111,19 +107,13 @@ class SampleRunner:
 
 def sampler_plan(params: SampleParams, checkpoint: Checkpoint) -> Plan:
     """The table of coefficients that these parameters ask for."""
-    if params.sampler == "ddpm":
-        return plan(
-            "ddpm",
-            checkpoint.betas,
-            params.num_inference_steps,
-            clip_x_0=params.clip_x_0,
-            variance=params.variance,
-        )
     return plan(
-        "ddim",
+        params.sampler,
         checkpoint.betas,
         params.num_inference_steps,
         clip_x_0=params.clip_x_0,
+        timesteps=params.timesteps or BEST_TIMESTEPS,
+        variance=params.variance,
         eta=params.eta,
     )
 

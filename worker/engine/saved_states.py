@@ -1,13 +1,9 @@
-"""The saved state of a sampling shard: z_t, the previous x_0 and the step."""
+"""Saved states of a shard, each a file of its attempt's folder with the step in its name."""
 
 import logging
 import re
+from collections.abc import Iterator
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-
-from diffusion import SampleStep
 from jobs.artifacts import shard_folder
 from jobs.errors import ArtifactStoreError
 from worker.engine.shard import ShardRun
@@ -15,50 +11,63 @@ from worker.engine.shard import ShardRun
 log = logging.getLogger(__name__)
 
 STATE_NAME = re.compile(r"state-(\d+)\.safetensors")
+ATTEMPT_NAME = re.compile(r"(\d+)-.+")
 
 
-def save_state(shard: ShardRun, state: SampleStep) -> None:
-    """Publish the state whole, then drop this attempt's older one."""
-    tensors = {"z": state.z.cpu().contiguous()}
-    if state.pred_x_0 is not None:
-        tensors["pred_x_0"] = state.pred_x_0.cpu().contiguous()
-    older = shard.saved_step
+def save_state(shard: ShardRun, step: int, content: bytes) -> None:
+    """Publish the state whole; then drop this attempt's older one.
+
+    Of earlier attempts the furthest state stays, should this one be damaged. A failure is only
+    logged: the shard goes on, and only a later loss costs more.
+    """
+    path = _path(shard, step)
     try:
-        shard.artifacts.write_bytes(f"{shard.folder}/state-{state.step}.safetensors", save(tensors))
-        shard.saved_step = state.step
-        if older and older != state.step:
-            shard.artifacts.delete(f"{shard.folder}/state-{older}.safetensors")
-    except ArtifactStoreError as error:  # sampling goes on: only a later loss costs more
-        log.warning("cannot save step %d: %s", state.step, error)
+        earlier = sorted(_found(shard, shard.order.attempt - 1))
+        replaced = [older for _, older in earlier[:-1]] + [_path(shard, shard.saved_step)]
+        shard.artifacts.write_bytes(path, content)
+        shard.saved_step = step
+        for older in replaced:
+            if older != path:
+                shard.artifacts.delete(older)
+    except ArtifactStoreError as error:
+        log.warning("cannot save step %d, or drop what it replaces: %s", step, error)
 
 
-def newest_state(shard: ShardRun, device: torch.device) -> SampleStep | None:
-    """The furthest state that any attempt at this shard has saved whole."""
-    folder = shard_folder(shard.order.job_id, shard.order.shard_id)
-    found = [
-        (int(match[1]), f"{folder}/{attempt}/{name}")
-        for attempt in shard.artifacts.names(folder)
-        for name in shard.artifacts.names(f"{folder}/{attempt}")
-        if (match := STATE_NAME.fullmatch(name))
-    ]
-    for step, path in sorted(found, reverse=True):
+def saved_states(shard: ShardRun) -> Iterator[tuple[int, bytes]]:
+    """Steps and states that any attempt at this shard has saved whole, the furthest first."""
+    for step, path in sorted(_found(shard, shard.order.attempt), reverse=True):
         try:
-            tensors = load(shard.artifacts.read_bytes(path))
-        except (ArtifactStoreError, SafetensorError) as error:
+            yield step, shard.artifacts.read_bytes(path)
+        except ArtifactStoreError as error:
             log.warning("cannot go on from %s: %s", path, error)
-            continue
-        log.info("shard %s goes on from step %d", shard.order.shard_id, step)
-        pred_x_0 = tensors.get("pred_x_0")
-        return SampleStep(
-            step, tensors["z"].to(device), None if pred_x_0 is None else pred_x_0.to(device)
-        )
-    return None
+
+
+def go_on_from(shard: ShardRun, step: int) -> None:
+    """This state was taken up."""
+    log.info("shard %s goes on from step %d", shard.order.shard_id, step)
+    shard.saved_step = step
 
 
 def drop_states(shard: ShardRun) -> None:
-    """The result is published: its own saved state is of no more use."""
+    """The shard has ended: its own saved state is of no more use."""
     try:
         if shard.saved_step:
-            shard.artifacts.delete(f"{shard.folder}/state-{shard.saved_step}.safetensors")
+            shard.artifacts.delete(_path(shard, shard.saved_step))
     except ArtifactStoreError as error:
         log.warning("cannot drop step %d: %s", shard.saved_step, error)
+
+
+def _path(shard: ShardRun, step: int) -> str:
+    return f"{shard.folder}/state-{step}.safetensors"
+
+
+def _found(shard: ShardRun, last_attempt: int) -> list[tuple[int, str]]:
+    """Steps and paths of the states that attempts up to `last_attempt` have saved."""
+    folder = shard_folder(shard.order.job_id, shard.order.shard_id)
+    return [
+        (int(state[1]), f"{folder}/{name}/{state[0]}")
+        for name in shard.artifacts.names(folder)
+        if (attempt := ATTEMPT_NAME.fullmatch(name)) and int(attempt[1]) <= last_attempt
+        for file in shard.artifacts.names(f"{folder}/{name}")
+        if (state := STATE_NAME.fullmatch(file))
+    ]

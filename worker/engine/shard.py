@@ -4,16 +4,21 @@ import base64
 import hashlib
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from jobs.artifacts import ArtifactStore, attempt_folder
-from jobs.contract import ArtifactRole, Contract
+from jobs.contract import ArtifactRole, Contract, Curves
 from jobs.messages import ArtifactRecord, Manifest, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.protocol import Interrupt, PreviewMade, Working
 
 KIBIBYTE = 1024
+ASK_SECONDS = 0.1  # between two looks for an interrupt while something long runs
+
+T = TypeVar("T")
 
 
 class InterruptedShard(Exception):
@@ -35,6 +40,7 @@ class MadeFile:
     content: bytes
     shape: Sequence[int]
     media_type: str
+    details: Mapping[str, Any] = field(default_factory=dict)  # of a checkpoint: its description
 
 
 @dataclass
@@ -49,12 +55,16 @@ class ShardRun:
     interrupt: Callable[[], Interrupt | None]
     done: int = 0
     saved_step: int = 0
+    curves: Curves = field(default_factory=dict)
+    before_return: Callable[[], None] = lambda: None  # saves what was not saved by its time
+    _save_seconds: float = 0.0
+    _next_word: float = field(default_factory=time.monotonic)
     _next_preview: float = field(default_factory=time.monotonic)
     _next_save: float = 0.0
 
     def __post_init__(self) -> None:
         """Save for the first time after a while."""
-        self._next_save = time.monotonic() + self.settings.save_seconds
+        self.save_every(self.settings.save_seconds)
 
     @property
     def folder(self) -> str:
@@ -66,7 +76,42 @@ class ShardRun:
     def say_working(self) -> None:
         """Tell how far it is."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
-        self.say(Working(done=self.done, saved_step=self.saved_step, memory_bytes=peak))
+        self.say(
+            Working(
+                done=self.done,
+                saved_step=self.saved_step,
+                memory_bytes=peak,
+                curves=self.curves,
+            )
+        )
+        self._next_word = time.monotonic() + self.settings.report_seconds
+
+    def between_steps(self) -> None:
+        """Obey, and tell at times how far it is: for what goes on in small steps.
+
+        Raises:
+            InterruptedShard: the consumer asked for it.
+        """
+        self.obey(self.interrupt())
+        if time.monotonic() >= self._next_word:
+            self.say_working()
+
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Do something long that cannot say itself that it goes on; it runs in a thread.
+
+        After `engine_load_seconds` nothing more is said, so that a hang is noticed.
+
+        Raises:
+            InterruptedShard: the consumer asked for it; the thread ends when it is done.
+        """
+        executor = ThreadPoolExecutor(1)
+        future = executor.submit(work)
+        executor.shutdown(wait=False)
+        patience_ends = time.monotonic() + self.settings.engine_load_seconds
+        while wait([future], ASK_SECONDS).not_done:
+            if time.monotonic() < patience_ends:
+                self.between_steps()
+        return future.result()
 
     def wants_preview(self) -> bool:
         """Whether a preview is due."""
@@ -79,11 +124,16 @@ class ShardRun:
         """Show a sheet of what the images look like now."""
         self.say(PreviewMade(png_base64=base64.b64encode(png).decode()))
 
+    def save_every(self, seconds: float) -> None:
+        """Want to save for the first time after so long, and then again."""
+        self._save_seconds = seconds
+        self._next_save = time.monotonic() + seconds
+
     def wants_save(self, interrupt: Interrupt | None) -> bool:
         """Whether the state should be saved now: at times, and before it is handed back."""
         if interrupt is not Interrupt.RETURN and time.monotonic() < self._next_save:
             return False
-        self._next_save = time.monotonic() + self.settings.save_seconds
+        self._next_save = time.monotonic() + self._save_seconds
         return True
 
     def obey(self, interrupt: Interrupt | None) -> None:
@@ -92,6 +142,8 @@ class ShardRun:
         Raises:
             InterruptedShard: the consumer asked for it.
         """
+        if interrupt is Interrupt.RETURN:
+            self.before_return()
         if interrupt is not None:
             raise InterruptedShard(interrupt, self.saved_step)
 
@@ -114,6 +166,7 @@ class ShardRun:
                     media_type=file.media_type,
                     size_bytes=len(file.content),
                     sha256=hashlib.sha256(file.content).hexdigest(),
+                    details=dict(file.details),
                 )
             )
         self.artifacts.write_manifest(

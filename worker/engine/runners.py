@@ -1,0 +1,59 @@
+"""What runs each kind of work, and what its failures are called."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from diffusion.errors import DiffusionError, TrainingDivergedError
+from formats.errors import FormatError
+from jobs.artifacts import ArtifactStore
+from jobs.errors import ArtifactStoreError
+from worker.engine.assembling import assemble
+from worker.engine.datasets import Datasets
+from worker.engine.device import Device
+from worker.engine.evaluating import EvaluateRunner
+from worker.engine.sampling import SampleRunner
+from worker.engine.shard import MadeFile, ShardRun
+from worker.engine.training import TrainRunner
+
+INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How a kind of work is run.
+
+    Attributes:
+        run: makes the files of a shard of this kind.
+        failure: the code of what goes wrong in its mathematics.
+    """
+
+    run: Callable[[ShardRun, Any], list[MadeFile]]
+    failure: str
+
+    def describe_failure(self, error: Exception) -> tuple[str, str]:
+        """The code and the message of what ended a shard."""
+        if isinstance(error, torch.OutOfMemoryError):
+            return "out_of_memory", f"the device ran out of memory: {error}"
+        if isinstance(error, MemoryError):
+            return "out_of_memory", "the host ran out of memory"
+        if isinstance(error, (FormatError, ArtifactStoreError)):
+            return error.code, str(error)
+        if isinstance(error, TrainingDivergedError):
+            return "training_diverged", str(error)
+        if isinstance(error, DiffusionError):
+            return self.failure, str(error)
+        return INTERNAL_ERROR, f"{type(error).__name__}: {error}"
+
+
+def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runner]:
+    """A runner of each kind of work, by its name; they share the datasets in memory."""
+    datasets = Datasets(artifacts)
+    return {
+        "assemble": Runner(assemble, "assembling_failed"),
+        "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
+        "sample": Runner(SampleRunner(artifacts, device, datasets).run, "sampling_failed"),
+        "train_ddpm": Runner(TrainRunner(artifacts, device, datasets).run, "training_failed"),
+    }

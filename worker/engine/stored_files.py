@@ -1,0 +1,40 @@
+"""Files that an order names: read from the artifact store, and checked to be the ones meant."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from diffusion import Checkpoint, load_checkpoint
+from jobs.artifacts import ArtifactStore
+from jobs.errors import ArtifactStoreError
+from jobs.messages import FileReference
+
+
+def read_stored(artifacts: ArtifactStore, reference: FileReference) -> bytes:
+    """The bytes of this file.
+
+    Raises:
+        ArtifactStoreError: it cannot be read, or is another file than the order means.
+    """
+    content = artifacts.read_bytes(reference.path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != reference.sha256:
+        raise ArtifactStoreError(
+            f"{reference.path} has SHA-256 {found}, not {reference.sha256}: "
+            "the artifact store holds another file",
+            path=reference.path,
+        )
+    return content
+
+
+def read_checkpoint(artifacts: ArtifactStore, reference: FileReference) -> Checkpoint:
+    """The noise predictor in this file, on the CPU.
+
+    Raises:
+        ArtifactStoreError: see `read_stored`.
+        FormatError: it is no noise predictor.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(read_stored(artifacts, reference))
+        file.flush()
+        return load_checkpoint(Path(file.name))

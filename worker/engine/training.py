@@ -1,0 +1,145 @@
+"""Run a `train_ddpm` shard: the core's steps, with saving, sheets and interrupts between them."""
+
+from collections.abc import Callable
+
+from diffusion import DataPrior, Training, TrainingOptions
+from diffusion.training_data import TENTHS
+from diffusion.training_options import TrainingLimit
+from formats.faces import Faces
+from formats.pictures import collage, encode_png
+from jobs.artifacts import ArtifactStore
+from jobs.messages import TrainDdpmWork
+from jobs.requests import TrainDdpmParams
+from worker.engine.datasets import Datasets
+from worker.engine.development import DEVELOPED_FACES, SHEET_FACES, Development, sample_faces
+from worker.engine.device import Device
+from worker.engine.shard import MadeFile, ShardRun
+from worker.engine.stored_files import read_checkpoint
+from worker.engine.training_files import Trained, training_files
+from worker.engine.training_state import resume_training, save_training
+
+PREVIEW_COLUMNS = 10
+
+
+class TrainRunner:
+    """Trains noise predictors."""
+
+    def __init__(self, artifacts: ArtifactStore, device: Device, datasets: Datasets) -> None:
+        """Train on `device`, with faces of `datasets`, from checkpoints out of `artifacts`."""
+        self._artifacts = artifacts
+        self._device = device
+        self._datasets = datasets
+
+    def run(self, shard: ShardRun, work: TrainDdpmWork) -> list[MadeFile]:
+        """Train to the limit, from the furthest saved state on.
+
+        Raises:
+            InterruptedShard: the consumer asked for it.
+            TrainingDivergedError: the loss became NaN or infinite.
+            NonFiniteSampleError: the trained network gives no numbers.
+            ArtifactStoreError: faces or initial checkpoint cannot be read.
+            FormatError: one of them is none.
+        """
+        dataset = self._datasets.load(shard, work.dataset)
+        params = work.params
+        initial = None
+        if work.initial is not None:
+            initial = read_checkpoint(self._artifacts, work.initial)
+        training = Training(
+            dataset.faces,
+            training_options(params),
+            TrainingLimit(params.steps, params.images, params.minutes),
+            initial=initial,
+            device=self._device.device,
+            dtype=self._device.dtype,
+        )
+        walk = _Walk(shard, training, lambda: self._datasets.prior(shard, work.dataset))
+        walk.go_on()
+        return training_files(work, dataset.name, walk.finish())
+
+
+class _Walk:
+    """One attempt's way through a training."""
+
+    def __init__(
+        self,
+        shard: ShardRun,
+        training: Training,
+        fit_prior: Callable[[], DataPrior],
+    ) -> None:
+        self._shard = shard
+        self._training = training
+        self._fit_prior = fit_prior  # takes half a minute, and is not needed at once
+        self._development = Development()
+
+    def go_on(self) -> None:
+        """Train from the furthest saved state to the limit."""
+        shard, training = self._shard, self._training
+        resume_training(shard, training, self._development)
+        shard.before_return = self._save
+        shard.save_every(shard.settings.training_save_seconds)
+        if self._development.moments:
+            self._show(self._development.moments[-1].faces)
+        while training.share < 1:
+            if self._development.is_due(training.share):
+                faces = self._sample(DEVELOPED_FACES)
+                self._development.add(training.share, training.images_seen, faces)
+                self._show(faces)
+            training.advance()
+            self._tell()
+            if shard.wants_save(None):
+                self._save()
+            shard.between_steps()
+
+    def finish(self) -> Trained:
+        """Measure and show what was trained."""
+        self._tell()
+        self._shard.say_working()
+        by_tenth = []
+        for tenth in range(TENTHS):
+            by_tenth.append(self._training.held_out_loss(tenth))
+            self._shard.between_steps()
+        sheet = self._sample(SHEET_FACES)
+        self._show(sheet)
+        return Trained(self._training, self._development, sheet, self._fit_prior(), by_tenth)
+
+    def _tell(self) -> None:
+        training, limit = self._training, self._training.limit
+        if limit.steps is not None:
+            done = training.step
+        elif limit.images is not None:
+            done = min(training.images_seen, limit.images)
+        else:
+            done = int(training.seconds)
+        self._shard.done = done
+        self._shard.curves = {
+            name: [(point[0], point[1]) for point in points]
+            for name, points in training.curves().items()
+        }
+
+    def _save(self) -> None:
+        save_training(self._shard, self._training, self._development)
+
+    def _sample(self, count: int) -> Faces:
+        prior = self._fit_prior()
+        return sample_faces(self._training, prior, count, self._shard.between_steps)
+
+    def _show(self, faces: Faces) -> None:
+        self._shard.say_preview(encode_png(collage(faces, PREVIEW_COLUMNS)))
+
+
+def training_options(params: TrainDdpmParams) -> TrainingOptions:
+    """What these parameters ask of the core."""
+    assert params.width is not None  # both decided when the job was submitted
+    assert params.seed is not None
+    return TrainingOptions(
+        width=params.width,
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        warmup_steps=params.warmup_steps,
+        gradient_norm=params.gradient_norm,
+        ema_decay=params.ema_decay,
+        horizontal_flips=params.horizontal_flips,
+        holdout_fraction=params.holdout_fraction,
+        seed=params.seed,
+    )
