@@ -9,8 +9,9 @@ from typing import Any
 class TrainingOptions:
     """How a noise predictor is trained.
 
-    The defaults are for hours on a CPU. On a GPU, which sees a hundred times as many pictures,
-    batches of 512 with the same learning rate and an average of 0.9995 are sound.
+    The defaults are for hours on a CPU, where steps are dear: small batches and a high learning
+    rate learn most from few pictures (docs/checkpoints.md has the figures). A GPU is idle with
+    them; batches of 512 with the same learning rate fill it.
 
     Attributes:
         width: the network's channels at full resolution.
@@ -30,8 +31,8 @@ class TrainingOptions:
     """
 
     width: int = 32
-    batch_size: int = 64
-    learning_rate: float = 5e-4
+    batch_size: int = 32
+    learning_rate: float = 1e-3
     warmup_steps: int = 300
     final_learning_rate: float = 0.02
     gradient_norm: float = 1.0
