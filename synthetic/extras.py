@@ -79,5 +79,5 @@ def _hand(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:
     palm = step(1 - (across / 0.30) ** 4 - ((along - 0.55) / 0.75) ** 4, 0.25)
     fingers = 0.5 + 0.5 * np.cos(across * 27)
     gaps = step(0.55 - along, 0.5) * (1 - fingers)
-    radiance = t.skin * (0.35 + 0.65 * shade) * (1.02 - 0.45 * gaps) * (1 + 0.05 * x.rough)
-    return palm * (1 - 0.6 * gaps * step(0.05 - along, 0.3)), radiance
+    radiance = t.skin * (0.35 + 0.65 * shade) * (1.02 - 0.34 * gaps) * (1 + 0.05 * x.rough)
+    return palm, radiance

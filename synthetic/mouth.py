@@ -28,7 +28,7 @@ def mouth(t: Traits, p: Place, x: Textures, skin: Floats, z: Floats) -> None:
     ends = step(m.arch - 0.10, 0.3)
     upper = step(m.top + above, 0.05) * step(-m.top, 0.04) * ends
     lower = step(below - m.bottom, 0.06) * step(m.bottom, 0.04) * ends
-    s *= 1 - (1 - t.lip_tone * 0.75) * upper - (1 - t.lip_tone) * 0.45 * lower
+    s *= 1 - (1 - t.lip_tone * 0.75) * upper - (1 - t.lip_tone) * 0.55 * lower
     s *= 1 + t.lip_gloss * blob(m.x, m.bottom, (0.1, t.lip * 0.6), (0.5, t.lip * 0.5)) * lower
     z[k] += 0.02 * bell(((m.bottom - below * 0.6) / (t.lip + 0.04)) ** 2) * body
     closed = bell((m.y / 0.036) ** 2) * step(1.02 - np.abs(m.x), 0.3) * (t.gape == 0)

@@ -72,7 +72,7 @@ def _pose_and_skull(t: Traits, d: Draws) -> None:
 
 
 def _expression(t: Traits, d: Draws, ages: _Ages) -> None:
-    t.smile = d.normal(0.42, 0.52).clip(-0.35, 1.1)
+    t.smile = d.normal(0.42, 0.55).clip(-0.22, 1.1)
     grin = d.chance((t.smile * 1.25 - 0.1).clip(0, 0.92) * (ages.body / 4).clip(0.4, 1))
     t.grin = grin * 1.0
     laugh = d.chance(0.06) * d.uniform(0.5, 1.0) * (t.smile > 0.3)
@@ -114,7 +114,7 @@ def _nose_and_mouth(t: Traits, d: Draws) -> None:
     t.mouth_y = _grown(t, 0.345, 0.385) + d.normal(0.02) - 0.01 * happy
     t.mouth_w = _grown(t, 0.25, 0.305) + d.normal(0.025) + 0.095 * happy + 0.02 * t.grin
     t.mouth_w = t.mouth_w - 0.05 * (t.gape > 0.12) * (1 - t.grin)
-    lip = _grown(t, 0.066, 0.078) + d.normal(0.016) - 0.040 * t.sag - 0.02 * happy
+    lip = _grown(t, 0.070, 0.086) + d.normal(0.016) - 0.040 * t.sag - 0.02 * happy
     t.lip, t.lip_gloss = lip.clip(0.02, 0.13), d.uniform(0.15, 0.5)
     paint = 0.28 * (1 - t.male) * d.chance(0.4) * t.grow
     t.lip_tone = (d.normal(0.10, 0.62) - paint).clip(0.22, 0.95)
@@ -176,7 +176,7 @@ def _beard(t: Traits, d: Draws, ages: _Ages) -> None:
     t.beard = shaver * d.chance(0.17) * d.uniform(0.35, 1)
     t.moustache = shaver * np.maximum(d.chance(0.09), 0.9 * (t.beard > 0)) * d.uniform(0.4, 1)
     t.stubble = shaver * d.uniform(0.02, 0.4) ** 1.3
-    t.beard_edge, t.goatee = d.normal(0.07, 0.5), d.chance(0.25) * 1.0
+    t.beard_edge, t.goatee = d.normal(0.07, 0.5), d.chance(0.12) * 1.0
 
 
 def _worn(t: Traits, d: Draws) -> None:
@@ -187,7 +187,7 @@ def _worn(t: Traits, d: Draws) -> None:
     t.glare = d.chance(0.3) * d.uniform(0.2, 0.7)
     t.hat = d.chance(np.interp(t.age, [1, 4, 30, 70], [0.14, 0.06, 0.04, 0.08])) * 1.0
     t.brim = d.chance(0.4) * 1.0 * (t.age > 4)
-    t.hat_line, t.hat_tilt = d.normal(0.07, -0.80), d.normal(0.06)
+    t.hat_line, t.hat_tilt = d.normal(0.06, -0.75), d.normal(0.06)
     t.hat_tone = d.uniform(0.05, 0.8) ** 1.5
     t.scarf = d.chance(mix(0.035, 0.004, t.male)) * (1 - t.hat) * (t.age > 3)
     t.headband = d.chance(0.03) * (1 - t.male) * (1 - t.hat) * (1 - t.scarf)
@@ -210,6 +210,6 @@ def _light_and_camera(t: Traits, d: Draws) -> None:
     strong = mix(0.45, 1.1, d.chance(0.3))
     t.lx, t.ly = strong * d.normal(1), d.normal(0.35, -0.5)
     t.ambient, t.gloss = d.uniform(0.12, 0.6), d.uniform(0, 0.06)
-    t.level, t.spread = d.normal(0.158, 0.508), d.normal(0.062, 0.235).clip(0.09, 0.38)
+    t.level, t.spread = d.normal(0.152, 0.510), d.normal(0.062, 0.229).clip(0.09, 0.38)
     sharp, blurred = d.uniform(-0.32, 0.45), d.uniform(0.6, 1)
     t.soft, t.grain = mix(sharp, blurred, d.chance(0.09)), d.uniform(0.02, 0.075) ** 2

@@ -59,5 +59,5 @@ def _round_the_mouth(t: Traits, p: Place, z: Floats, shade: Floats) -> None:
     depth = bell(((s - 0.4) / 0.72) ** 2) * (0.05 * t.grow + smile_depth + 0.55 * t.sag)
     shade[k] -= 0.26 * depth * bell((fold / 0.095) ** 2)
     z[k] += 0.03 * depth * bell(((fold - 0.12) / 0.16) ** 2)  # the cheek rolls over it
-    line = a - (t.mouth_w + 0.05 + 0.06 * (v - t.mouth_y))
-    shade[k] -= 0.22 * t.sag * blob(line, v, (0, t.mouth_y + 0.16), (0.05, 0.2))  # marionette
+    line = a - (t.mouth_w + 0.05 + 0.3 * (v - t.mouth_y))
+    shade[k] -= 0.14 * t.sag * blob(line, v, (0, t.mouth_y + 0.15), (0.09, 0.2))  # marionette
