@@ -23,6 +23,16 @@ _READ: dict[str, Callable[[Traits], Floats]] = {
     "light_x": lambda t: np.clip(t.lx / 1.5, -1, 1),
     "brightness": lambda t: t.level,
     "contrast": lambda t: t.spread * 3,
+    "hat": lambda t: t.hat,
+    "scarf": lambda t: t.scarf,
+    "headband": lambda t: t.headband,
+    "earrings": lambda t: t.earrings * 2,
+    "hand": lambda t: t.hand,
+    "bangs": lambda t: np.minimum(t.bangs * 3, 1),
+    "curls": lambda t: t.curl,
+    "blur": lambda t: t.soft,
+    "plump": lambda t: t.fat,
+    "backdrop": lambda t: np.sqrt(t.wall) * 1.2,
 }
 
 ATTRIBUTES: tuple[str, ...] = tuple(_READ)
@@ -39,7 +49,7 @@ def synthetic_attributes(count: int, seed: int, start: int = 0) -> NDArray[np.fl
 
     Returns:
         float32 (count, len(ATTRIBUTES)), finite; roughly within 0 and 1 each, but for `smile`,
-        `yaw` and `light_x`, which have a sign and lie roughly within -1 and 1.
+        `yaw`, `light_x` and `blur`, which have a sign and lie roughly within -1 and 1.
 
     Raises:
         ValueError: an argument is outside its range.

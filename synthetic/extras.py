@@ -63,7 +63,9 @@ def _scarf(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:
 def _headband(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:
     height = p.V - (t.hat_line + 0.10 * p.A * p.A)
     mask = bell((height / 0.10) ** 2) * 1.6
-    return np.minimum(mask, 1) * step(p.inside + 0.2, 0.1), t.hat_tone * (0.8 + 0.2 * x.fine)
+    return np.minimum(mask, 1) * step(p.inside + 0.2, 0.1), t.hat_tone * (0.9 + 0.08 * x.fine) * (
+        0.4 + 0.6 * shade
+    )
 
 
 def _earrings(t: Traits, p: Place, x: Textures, shade: Floats) -> Layer:

@@ -46,6 +46,6 @@ def _opening(t: Traits, m: SimpleNamespace, gap: Floats, s: Floats) -> None:
     ends = step(0.92 - np.abs(mx), 0.5)
     row = step(top + 0.01, 0.04) * step(gap * t.teeth - top, 0.04)
     white = np.minimum(0.12 + 0.80 * t.skin, 0.6) * (1 - 0.35 * m.squared)
-    tongue = 0.35 * t.skin * blob(mx, bottom, (0, 0), (0.7, 0.09)) + 0.03
+    tongue = 0.5 * t.skin * blob(mx, bottom, (0, 0), (0.75, 0.11)) + 0.03
     shown = mix(tongue, white, row * ends * t.has_teeth)
     s[...] = mix(s, shown, hole)
