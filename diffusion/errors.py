@@ -20,16 +20,19 @@ class NonFiniteSampleError(DiffusionError):
     """Sampling produced NaN or infinity: the network does not fit the schedule, or overflowed.
 
     Attributes:
-        step: the step that did, 0 for the first.
+        first_step: the first that may have, 0 for that of the plan.
+        step: the step that did, or the last that may have.
         image_indices: of the images concerned.
     """
 
-    def __init__(self, step: int, image_indices: Sequence[int]) -> None:
-        """Name the step and the images."""
+    def __init__(self, step: int, image_indices: Sequence[int], first_step: int) -> None:
+        """Name the step, or the first and last of those between two looks, and the images."""
+        which = f"step {step}" if first_step == step else f"one of steps {first_step} to {step}"
         super().__init__(
-            f"step {step} made {len(image_indices)} images NaN or infinite, "
+            f"{which} made {len(image_indices)} images NaN or infinite, "
             f"the first is image {image_indices[0]}; pixels must stay finite"
         )
+        self.first_step = first_step
         self.step = step
         self.image_indices = tuple(image_indices)
 

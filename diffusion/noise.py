@@ -78,11 +78,10 @@ def random_words(
     Raises:
         ValueError: a number is outside its range.
     """
-    if not 0 <= seed <= LARGEST_SEED:
-        raise ValueError(f"seed must be within 0 and 2**64 - 1, not {seed}")
+    check_seed(seed)
     blocks = np.arange(-(-count // 4), dtype=np.uint64)
     steps = [step] * len(image_indices) if isinstance(step, int) else step
-    columns = _column(image_indices, "an image index"), _column(steps, "a step")
+    columns = word_column(image_indices, "an image index"), word_column(steps, "a step")
     images, at = np.broadcast_arrays(*columns)
     return philox((blocks[None, :], at, images, np.full_like(images, purpose)), seed)
 
@@ -138,7 +137,22 @@ def _unit(words: Words) -> NDArray[np.float64]:
     return (words.astype(np.float64) + 0.5) * 2.0**-32
 
 
-def _column(numbers: Sequence[int], what: str) -> Words:
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is no 64-bit word.
+
+    Raises:
+        ValueError: it is outside 0 and 2**64 − 1.
+    """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed must be within 0 and 2**64 - 1, not {seed}")
+
+
+def word_column(numbers: Sequence[int], what: str) -> Words:
+    """Numbers below each other, (n, 1).
+
+    Raises:
+        ValueError: one is outside 0 and 2**32 − 1.
+    """
     column = np.asarray(numbers, dtype=np.int64).reshape(-1, 1)
     if column.size and (column.min() < 0 or column.max() > LARGEST_WORD):
         raise ValueError(f"{what} must be within 0 and 2**32 - 1, not {numbers}")

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion.errors import NonFiniteSampleError
+from diffusion.device_noise import DeviceNoise
+from diffusion.finite_watch import FiniteWatch
 from diffusion.noise import Purpose, noise
 from diffusion.plan import Plan
 
 NoisePredictor = Callable[[Tensor, Tensor], Tensor]  # (z_t, t (B,)) → eps, of z_t's shape and dtype
 
 FACE_SHAPE = (1, 48, 48)
+STEPS_BETWEEN_LOOKS = 16  # on a GPU, where a look waits until all its work is done
 
 
 @dataclass(frozen=True)
@@ -73,19 +75,30 @@ def _carry_out(
     model: NoisePredictor, plan: Plan, seed: int, image_indices: Sequence[int], start: SampleStep
 ) -> Iterator[SampleStep]:
     z, previous_x_0 = start.z, start.pred_x_0
+    fresh_noise = _fresh_noise(seed, image_indices, z)
+    between_looks = 1 if z.device.type == "cpu" else STEPS_BETWEEN_LOOKS
+    watch = FiniteWatch(image_indices, z.device, between_looks)
     for step in range(start.step, len(plan)):
-        t = plan.timesteps[step].expand(len(z)).to(z.device)
+        # Filled on the device: from a GPU nothing waits for the host.
+        t = torch.full((len(z),), int(plan.timesteps[step]), device=z.device)
         # Not around the yields: no mode must leak into the caller's code.
         with torch.no_grad():
             eps = model(z, t)
             pred_x_0 = _predict_x_0(plan, step, z, eps)
             z = _move(plan, step, z, pred_x_0, previous_x_0)
             if plan.sigma[step]:
-                fresh = noise(seed, image_indices, step, z.shape[1:], Purpose.STEP, dtype=z.dtype)
-                z = z + plan.sigma[step].item() * fresh.to(z.device)
-        _check_finite(step, z, image_indices)
+                z = z + plan.sigma[step].item() * fresh_noise(step)
+            watch.see(step, z, is_last=step == len(plan) - 1)
         previous_x_0 = pred_x_0
         yield SampleStep(step + 1, z, pred_x_0)
+
+
+def _fresh_noise(seed: int, image_indices: Sequence[int], z: Tensor) -> Callable[[int], Tensor]:
+    shape = z.shape[1:]
+    if z.device.type == "cpu":
+        return lambda step: noise(seed, image_indices, step, shape, Purpose.STEP, dtype=z.dtype)
+    made_there = DeviceNoise(seed, image_indices, shape, Purpose.STEP, z.device)
+    return lambda step: made_there.of(step, z.dtype)
 
 
 def _predict_x_0(plan: Plan, step: int, z: Tensor, eps: Tensor) -> Tensor:
@@ -100,10 +113,3 @@ def _move(plan: Plan, step: int, z: Tensor, x_0: Tensor, previous_x_0: Tensor | 
     if previous_x_0 is None:
         raise ValueError(f"step {step} of this plan needs the x_0 of the step before")
     return moved + plan.c[step].item() * previous_x_0
-
-
-def _check_finite(step: int, z: Tensor, image_indices: Sequence[int]) -> None:
-    is_finite = torch.isfinite(z).flatten(1).all(dim=1)
-    if not bool(is_finite.all()):
-        bad = torch.nonzero(~is_finite).flatten().tolist()
-        raise NonFiniteSampleError(step, [image_indices[row] for row in bad])

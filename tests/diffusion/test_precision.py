@@ -5,8 +5,20 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from diffusion import Purpose, UNet, has_fast_bfloat16, linear_betas, noise, plan, predictor, sample
+from diffusion import (
+    Purpose,
+    UNet,
+    has_fast_bfloat16,
+    linear_betas,
+    noise,
+    plan,
+    precision,
+    predictor,
+    sample,
+)
+from diffusion.precision import convolution_seconds
 
 needs_bfloat16 = pytest.mark.skipif(
     not has_fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16 instructions"
@@ -91,6 +103,52 @@ def test_eps_comes_in_the_dtype_of_z(unet: Callable[[int], UNet]) -> None:
     z = torch.zeros(1, 1, 16, 16, dtype=torch.float64)
 
     assert predictor(unet(4))(z, torch.tensor([0])).dtype == torch.float64
+
+
+class Layouts(TorchDispatchMode):
+    """Keeps what each convolution was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions: list[tuple[Tensor, Tensor]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func is torch.ops.aten.convolution.default:
+            self.convolutions.append((args[0], args[1]))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_no_convolution_is_given_anything_but_channels_last(
+    unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor], dtype: torch.dtype
+) -> None:
+    predict = predictor(unet(8), dtype=dtype)
+
+    with Layouts() as seen:
+        predict(batch[0][:2], batch[1][:2])
+
+    assert len(seen.convolutions) == 14  # 15, of which a matrix product replaces the first
+    for x, weight in seen.convolutions:
+        assert x.dtype == weight.dtype == dtype
+        assert x.is_contiguous(memory_format=torch.channels_last)
+        assert weight.stride(1) == 1
+
+
+def test_bfloat16_must_also_be_measured_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    seconds = {torch.bfloat16: 2.0, torch.float32: 1.0}
+    monkeypatch.setattr(precision, "convolution_seconds", seconds.__getitem__)
+    decide = has_fast_bfloat16.__wrapped__
+
+    assert not decide(torch.device("cpu"))
+    seconds[torch.bfloat16] = 0.5
+    assert decide(torch.device("cpu"))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
+    assert not decide(torch.device("cpu"))
+
+
+def test_a_convolution_takes_time() -> None:
+    assert 0 < convolution_seconds(torch.float32) < 60
 
 
 def test_a_device_of_unknown_kind_gets_float32() -> None:
