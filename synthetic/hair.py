@@ -40,7 +40,7 @@ def _coverage(t: Traits, p: Place, x: Textures, texture: Floats) -> tuple[Floats
     reach = t.width * (t.curtain - 0.10 * t.long * (1 - p.v * 0.3)) + t.wave * x.coarse
     reach = reach + t.open * p.side * 0.08
     # The face turned away from comes out from between its hair.
-    reach = reach + 0.35 * np.maximum(t.yaw * np.sign(p.u), 0)
+    reach = reach + 0.6 * np.maximum(t.yaw * np.sign(p.u), 0)
     flow = np.abs(p.u) - reach - 0.20 * np.maximum(p.v + 0.55, 0) * (1 - t.long)
     ends = np.maximum(step(t.sideburn - p.v, 0.25) * (1 - t.thin * 0.5), t.long)
     ends = ends * step(t.length - p.v + 0.15 * texture, 0.3)

@@ -22,7 +22,7 @@ def place(t: Traits, x: Textures) -> Place:
     sine, cosine = np.sin(t.yaw), np.cos(t.yaw)
     u = (across + down * t.roll) * t.zoom - t.dx + t.warp * x.warp_x
     v = (down - across * t.roll) * t.zoom - t.dy + t.warp * x.warp_y
-    u += 0.5 * sine
+    u += 0.58 * sine
     depth = 0.95 * np.sqrt(np.clip(1 - 0.8 * u * u - 0.35 * v * v, 0.02, 1))
     U = u * cosine - (depth - 0.18) * sine
     V = v - t.pitch * (depth - 0.7)

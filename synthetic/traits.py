@@ -89,13 +89,13 @@ def _eyes_and_brows(t: Traits, d: Draws) -> None:
     happy = np.maximum(t.smile, 0)
     t.eye_x = _grown(t, 0.455, 0.425) + d.normal(0.016)
     t.eye_y = _grown(t, -0.365, -0.405) + d.normal(0.015)
-    t.eye_w = _grown(t, 0.190, 0.175) + d.normal(0.01)
+    t.eye_w = _grown(t, 0.190, 0.182) + d.normal(0.01)
     opening = _grown(t, 0.138, 0.098) * (1 - 0.36 * happy) * (1 - 0.28 * t.sag)
     t.eye_h = (opening + d.normal(0.012)).clip(0.025)
     t.tilt, t.gaze = d.normal(0.016, -0.008) + 0.018 * t.sag, d.normal(0.022)
-    t.iris, t.iris_tone = _grown(t, 0.088, 0.074), d.uniform(0.02, 0.13) ** 1.3
+    t.iris, t.iris_tone = _grown(t, 0.088, 0.080), d.uniform(0.02, 0.13) ** 1.3
     t.glint = d.chance(0.75) * d.uniform(0.15, 0.65)
-    t.lashes = (0.48 + d.normal(0.12) + 0.22 * (1 - t.male) * t.grow).clip(0.15, 0.85)
+    t.lashes = (0.48 + d.normal(0.12) + 0.26 * (1 - t.male) * t.grow).clip(0.15, 0.88)
     t.crease, t.ringed = d.uniform(0.0, 0.22), d.uniform(0.05, 0.3)
     t.brow_y = t.eye_y - _grown(t, 0.225, 0.20) - d.normal(0.018) + 0.02 * t.masc
     t.brow_y = t.brow_y + 0.012 * t.sag
@@ -112,7 +112,7 @@ def _nose_and_mouth(t: Traits, d: Draws) -> None:
     t.nose_w = nose_w.clip(0.1) + 0.015 * happy
     t.nostrils = d.uniform(0.25, 0.75)
     t.mouth_y = _grown(t, 0.345, 0.385) + d.normal(0.02) - 0.01 * happy
-    t.mouth_w = _grown(t, 0.25, 0.305) + d.normal(0.025) + 0.095 * happy + 0.02 * t.grin
+    t.mouth_w = _grown(t, 0.255, 0.325) + d.normal(0.025) + 0.095 * happy + 0.02 * t.grin
     t.mouth_w = t.mouth_w - 0.05 * (t.gape > 0.12) * (1 - t.grin)
     lip = _grown(t, 0.070, 0.086) + d.normal(0.016) - 0.040 * t.sag - 0.02 * happy
     t.lip, t.lip_gloss = lip.clip(0.02, 0.13), d.uniform(0.15, 0.5)
