@@ -4,6 +4,7 @@ from flask import Blueprint
 
 from api.artifacts import ArtifactRoutes
 from api.checkpoints import CheckpointRoutes
+from api.datasets import DatasetRoutes
 from api.errors import problem_response
 from api.events import EventRoutes
 from api.health import HealthRoutes
@@ -23,6 +24,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
         JobRoutes(service, has_keys=bool(settings.api_keys)),
         ArtifactRoutes(service),
         CheckpointRoutes(service, settings.max_upload_bytes),
+        DatasetRoutes(service, settings.max_upload_bytes),
         EventRoutes(service, broadcaster, settings.web_threads),
     ]
     version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)

@@ -82,7 +82,7 @@ def _range(node: Schema) -> str:
     if "maximum" in node:
         words += f" to {node['maximum']}"
     if "exclusiveMinimum" in node:
-        words += f" above {node['exclusiveMinimum']}"
+        words = f" above {node['exclusiveMinimum']}{words}"
     if "exclusiveMaximum" in node:
         words += f" below {node['exclusiveMaximum']}"
     return words

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.links import linked_job
+from formats.faces import FACE_SIZE
 from formats.pictures import encode_png
 from jobs.contract import ArtifactRole, JobView
 from jobs.errors import ArtifactNotFoundError
@@ -44,7 +45,7 @@ class Archive:
 
     job: JobView
     files: dict[str, bytes]
-    images: npt.NDArray[np.uint8]  # (N, 48, 48)
+    images: npt.NDArray[np.uint8]  # (N, 48, 48), N 0 of a job that made none
 
     def stream(self) -> Iterator[bytes]:
         """The zip, member by member; PNG are made one at a time."""
@@ -77,18 +78,20 @@ def read_archive(service: JobService, job_id: str) -> Archive:
 
     Raises:
         JobNotFoundError: there is no such job.
-        ArtifactNotFoundError: it has no images yet.
+        ArtifactNotFoundError: it has nothing yet.
         ArtifactStoreError: the store does not answer.
     """
     job = service.get_job(job_id)
     whole = [each for each in service.list_artifacts(job_id) if each.shard is None]
     files = {each.name: service.read_artifact(each.id) for each in whole}
+    if not files:
+        raise ArtifactNotFoundError(
+            f"job {job_id} is {job.status}: it has nothing to download before it has succeeded",
+            job_id=job_id,
+            status=job.status,
+        )
+    images = np.zeros((0, FACE_SIZE, FACE_SIZE), np.uint8)
     for artifact in whole:
         if artifact.role is ArtifactRole.IMAGES:
             images = np.load(io.BytesIO(files[artifact.name]), allow_pickle=False)
-            return Archive(job, files, images)
-    raise ArtifactNotFoundError(
-        f"job {job_id} is {job.status}: it has nothing to download before it has succeeded",
-        job_id=job_id,
-        status=job.status,
-    )
+    return Archive(job, files, images)

@@ -8,7 +8,7 @@ from pydantic import Field
 from api.archive import read_archive
 from api.links import linked_artifact
 from api.parsing import parse_query
-from api.responses import IMMUTABLE, REVALIDATE, ArtifactList, json_response
+from api.responses import IMMUTABLE, REVALIDATE, ArtifactList, json_response, not_modified
 from api.routing import Route
 from jobs import errors
 from jobs.contract import ArtifactView, Contract
@@ -58,7 +58,7 @@ class ArtifactRoutes:
         """Its bytes, or a range of them; they never change."""
         artifact = self._service.get_artifact(artifact_id)
         if artifact.sha256 in request.if_none_match:
-            return _not_modified(artifact.sha256)
+            return not_modified(artifact.sha256)
         response = send_file(
             io.BytesIO(self._service.read_artifact(artifact_id)),
             mimetype=artifact.media_type,
@@ -83,7 +83,7 @@ class ArtifactRoutes:
         artifact = self._service.get_artifact(artifact_id)
         etag = f"{artifact.sha256}-{index}"
         if etag in request.if_none_match:
-            return _not_modified(etag)
+            return not_modified(etag)
         response = Response(self._service.image_png(artifact_id, index), mimetype=PNG)
         response.set_etag(etag)
         response.headers["Cache-Control"] = IMMUTABLE
@@ -119,19 +119,12 @@ class ArtifactRoutes:
         ),
     )
     def download_job(self, job_id: str) -> Response:
-        """job.json, collage.png, images.npy and images/000.png…, made while it is sent."""
+        """job.json, its files and each image as images/000.png…, made while it is sent."""
         archive = read_archive(self._service, job_id)
         response = Response(archive.stream(), mimetype=ZIP)
         response.headers.set("Content-Disposition", "attachment", filename=f"job-{job_id}.zip")
         response.headers["Cache-Control"] = REVALIDATE
         return response
-
-
-def _not_modified(etag: str) -> Response:
-    response = Response(status=304)
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = IMMUTABLE
-    return response
 
 
 def _file_name(artifact: ArtifactView) -> str:

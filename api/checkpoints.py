@@ -1,37 +1,33 @@
 """Checkpoints: upload, list, look at."""
 
-import shutil
-import tempfile
-from pathlib import Path, PurePosixPath
+import io
 
-from flask import Response, request
-from pydantic import Field
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from flask import Response, request, send_file
+from werkzeug.exceptions import UnsupportedMediaType
 
-from api.errors import FieldProblem, InvalidFieldsError
 from api.links import linked_checkpoint
-from api.parsing import parse_fields, parse_query
-from api.responses import CheckpointList, json_response
+from api.responses import IMMUTABLE, REVALIDATE, CheckpointList, json_response, not_modified
 from api.routing import Route
+from api.uploads import (
+    BINARY,
+    MULTIPART,
+    OCTETS,
+    UploadFields,
+    check_size,
+    form_name,
+    missing_file,
+    multipart_schema,
+    require_media_type,
+    save_body,
+    save_file,
+    upload_folder,
+)
 from jobs import errors
-from jobs.contract import CheckpointView, Contract
+from jobs.contract import CheckpointView
+from jobs.requests import BUNDLED
 from jobs.service import JobService
 
-MULTIPART = "multipart/form-data"
-OCTETS = "application/octet-stream"
-MULTIPART_OVERHEAD = 2**16  # bytes around the file: boundaries, headers, the name
-MAX_NAME_CHARACTERS = 200
-
-
-class UploadFields(Contract):
-    """What can be said of an upload."""
-
-    name: str | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_NAME_CHARACTERS,
-        description="A name for people; that of the file if absent.",
-    )
+ALLOWED_FILE = "a .cpt or .safetensors file"
 
 
 class CheckpointRoutes:
@@ -49,17 +45,7 @@ class CheckpointRoutes:
         CheckpointView,
         status=201,
         query=UploadFields,
-        body={
-            MULTIPART: {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "contentMediaType": OCTETS},
-                    "name": {"type": "string", "maxLength": MAX_NAME_CHARACTERS},
-                },
-            },
-            OCTETS: {"type": "string", "contentMediaType": OCTETS},
-        },
+        body={MULTIPART: multipart_schema("file"), OCTETS: BINARY},
         response_headers={"Location": "The checkpoint."},
         errors=(
             errors.ValidationError,
@@ -71,15 +57,18 @@ class CheckpointRoutes:
     )
     def import_checkpoint(self) -> Response:
         """Check an uploaded file and keep it; of a rejected one nothing is kept."""
-        with tempfile.TemporaryDirectory(prefix="darkroom-upload-") as folder:
-            path = Path(folder) / "upload"
-            try:
-                name = self._receive(path)
-            except RequestEntityTooLarge as error:
-                raise self._too_large() from error
-            if path.stat().st_size > self._max_upload_bytes:
-                raise self._too_large()
-            checkpoint = linked_checkpoint(self._service.import_checkpoint(path, name))
+        require_media_type(MULTIPART, OCTETS)
+        with upload_folder(self._max_upload_bytes) as folder:
+            path = folder / "upload"
+            if request.mimetype == OCTETS:
+                name = save_body(path)
+            elif save_file("file", path):
+                name = form_name("file")
+            else:
+                raise missing_file("file", ALLOWED_FILE)
+            check_size(folder, self._max_upload_bytes)
+            kept = self._service.import_checkpoint(path, name or "checkpoint")
+        checkpoint = linked_checkpoint(kept)
         response = json_response(checkpoint, 201)
         response.headers["Location"] = checkpoint.links["self"]
         return response
@@ -103,36 +92,27 @@ class CheckpointRoutes:
         """A checkpoint and its description."""
         return json_response(linked_checkpoint(self._service.get_checkpoint(checkpoint_id)))
 
-    def _receive(self, path: Path) -> str:
-        """Write the upload to `path`; gives its name."""
-        if request.mimetype == MULTIPART:
-            request.max_content_length = self._max_upload_bytes + MULTIPART_OVERHEAD
-            return _receive_form(path)
-        if request.mimetype == OCTETS:
-            request.max_content_length = self._max_upload_bytes
-            name = parse_query(UploadFields).name
-            with path.open("wb") as file:
-                shutil.copyfileobj(request.stream, file)
-            return name or "checkpoint"
-        raise UnsupportedMediaType(
-            f"the Content-Type must be {MULTIPART} or {OCTETS}, not {request.mimetype or 'absent'}"
+    @Route(
+        "GET",
+        "/checkpoints/<checkpoint_id>/file",
+        "Get a checkpoint as safetensors",
+        OCTETS,
+        response_headers={"ETag": "Strong: the file's SHA-256."},
+        errors=(errors.CheckpointNotFoundError, errors.ArtifactStoreError),
+    )
+    def get_checkpoint_file(self, checkpoint_id: str) -> Response:
+        """Its bytes, or a range of them; a new version may bring another bundled one."""
+        checkpoint = self._service.get_checkpoint(checkpoint_id)
+        cache_control = REVALIDATE if checkpoint.id == BUNDLED else IMMUTABLE
+        if checkpoint.sha256 in request.if_none_match:
+            return not_modified(checkpoint.sha256, cache_control)
+        response = send_file(
+            io.BytesIO(self._service.read_checkpoint(checkpoint_id)),
+            mimetype=OCTETS,
+            as_attachment=True,
+            download_name=f"{checkpoint.architecture}-{checkpoint.width}-{checkpoint.id}.safetensors",
+            etag=checkpoint.sha256,
+            conditional=True,
         )
-
-    def _too_large(self) -> errors.UploadTooLargeError:
-        return errors.UploadTooLargeError(
-            f"the upload is over the limit of {self._max_upload_bytes} bytes",
-            max_upload_bytes=self._max_upload_bytes,
-        )
-
-
-def _receive_form(path: Path) -> str:
-    upload = request.files.get("file")
-    if upload is None:
-        message = "file is missing: it must be a .cpt or .safetensors file"
-        raise InvalidFieldsError([FieldProblem(field="file", message=message)])
-    fields = request.args.to_dict() | request.form.to_dict()
-    name = parse_fields(UploadFields, fields).name
-    upload.save(path)
-    # A browser on Windows may send a whole path.
-    stem = PurePosixPath((upload.filename or "").replace("\\", "/")).stem
-    return name or stem[:MAX_NAME_CHARACTERS] or "checkpoint"
+        response.headers["Cache-Control"] = cache_control
+        return response

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal_error"
+OF_A_FIELD = ("field", "value", "allowed")  # details that say what is wrong with one field
 
 
 class FieldProblem(Contract):
@@ -77,7 +78,7 @@ class InvalidFieldsError(UnprocessableEntity):
 
     def __init__(self, problems: list[FieldProblem]) -> None:
         """Keep what is wrong, field by field."""
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__("; ".join(dict.fromkeys(problem.message for problem in problems)))
         self.problems = problems
 
 
@@ -118,10 +119,11 @@ def problem_of(error: Exception) -> Problem:
     }
     if isinstance(error, errors.JobError):
         values["detail"] = error.message
+        others = {key: value for key, value in error.details.items() if key not in OF_A_FIELD}
         if "field" in error.details:
             values["errors"] = [_field_problem(error)]
-        elif error.details:
-            values["details"] = error.details
+        if others:
+            values["details"] = others
     elif isinstance(error, HTTPException):
         values["detail"] = error.description or title_of(kind)
         if isinstance(error, InvalidFieldsError):

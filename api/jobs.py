@@ -1,4 +1,4 @@
-"""Jobs: submit, list, look at, cancel."""
+"""Jobs: submit, list, look at, cancel, retry."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -19,12 +19,20 @@ from api.parsing import parse_json, parse_query
 from api.responses import REVALIDATE, ShardList, WorkerList, json_response
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
 from jobs import errors
-from jobs.contract import Contract, JobList, JobStatus, JobView
+from jobs.contract import Contract, CurvesView, JobList, JobStatus, JobView
 from jobs.requests import job_request_adapter
-from jobs.service import JobService
+from jobs.service import JobService, Submission
 
 MAX_KEY_CHARACTERS = 255
 LOCAL = "local"  # who submits where no API keys are set
+IDEMPOTENCY_KEY = {
+    "Idempotency-Key": f"At most {MAX_KEY_CHARACTERS} printable ASCII characters: the same "
+    "key and request give the same job, another request 409."
+}
+OF_A_NEW_JOB = {
+    "Location": "The job.",
+    "Idempotency-Replayed": "`true` if an earlier request made the job.",
+}
 
 
 class JobQuery(Contract):
@@ -52,17 +60,12 @@ class JobRoutes:
         JobView,
         status=202,
         body={JSON_MEDIA_TYPE: job_request_adapter},
-        headers={
-            "Idempotency-Key": f"At most {MAX_KEY_CHARACTERS} printable ASCII characters: the same "
-            "key and body give the same job, another body 409."
-        },
-        response_headers={
-            "Location": "The job.",
-            "Idempotency-Replayed": "`true` if an earlier request made the job.",
-        },
+        headers=IDEMPOTENCY_KEY,
+        response_headers=OF_A_NEW_JOB,
         errors=(
             errors.ValidationError,
             errors.CheckpointNotFoundError,
+            errors.DatasetNotFoundError,
             errors.IdempotencyConflictError,
             MalformedJsonError,
             BodyTooLargeError,
@@ -75,12 +78,7 @@ class JobRoutes:
         key = _idempotency_key()
         job_request = parse_json(job_request_adapter)
         submitter = self._submitter(job_request.submitter)
-        submission = self._service.submit(job_request, submitter, key)
-        response = json_response(linked_job(submission.job), 202)
-        response.headers["Location"] = job_path(submission.job.id)
-        if submission.is_replay:
-            response.headers["Idempotency-Replayed"] = "true"
-        return response
+        return _accepted(self._service.submit(job_request, submitter, key))
 
     @Route(
         "GET",
@@ -133,6 +131,41 @@ class JobRoutes:
         return json_response(linked_job(self._service.cancel(job_id)))
 
     @Route(
+        "POST",
+        "/jobs/<job_id>/retry",
+        "Make an ended job anew, with the same parameters and seed",
+        JobView,
+        status=202,
+        headers=IDEMPOTENCY_KEY,
+        response_headers=OF_A_NEW_JOB,
+        errors=(
+            errors.ValidationError,
+            errors.JobNotFoundError,
+            errors.JobActiveError,
+            errors.CheckpointNotFoundError,
+            errors.DatasetNotFoundError,
+            errors.IdempotencyConflictError,
+        ),
+    )
+    def retry_job(self, job_id: str) -> Response:
+        """A new job; the old one stays as it is."""
+        return _accepted(self._service.retry(job_id, self._submitter(None), _idempotency_key()))
+
+    @Route(
+        "GET",
+        "/jobs/<job_id>/curves",
+        "See the curves of a job that trains, as far as they are",
+        CurvesView,
+        response_headers={"ETag": "Weak."},
+        errors=(errors.JobNotFoundError,),
+    )
+    def get_curves(self, job_id: str) -> Response:
+        """Losses over training steps; empty for kinds that do not train."""
+        response = json_response(self._service.curves(job_id))
+        response.add_etag(weak=True)
+        return _conditional(response)
+
+    @Route(
         "GET",
         "/jobs/<job_id>/shards",
         "List a job's shards",
@@ -157,6 +190,14 @@ class JobRoutes:
                 f"submitter: this API key submits as {known!r}, not as {asked_for!r}"
             )
         return str(known)
+
+
+def _accepted(submission: Submission) -> Response:
+    response = json_response(linked_job(submission.job), 202)
+    response.headers["Location"] = job_path(submission.job.id)
+    if submission.is_replay:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 def _idempotency_key() -> str | None:

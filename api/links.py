@@ -5,10 +5,12 @@ from jobs.contract import (
     ArtifactRole,
     ArtifactView,
     CheckpointView,
+    DatasetView,
     JobList,
     JobStatus,
     JobView,
 )
+from jobs.kinds import KINDS
 
 
 def job_path(job_id: str) -> str:
@@ -22,10 +24,16 @@ def linked_job(job: JobView) -> JobView:
     links = {"self": path} | {part: f"{path}/{part}" for part in ("shards", "artifacts", "events")}
     if not job.status.has_ended:
         links["cancel"] = f"{path}/cancel"
+    else:
+        links["retry"] = f"{path}/retry"
     if job.status is JobStatus.RUNNING:
         links["preview"] = f"{path}/preview"
+    if KINDS[job.kind].trains:
+        links["curves"] = f"{path}/curves"
     if job.status is JobStatus.SUCCEEDED:
         links["download"] = f"{path}/download"
+    if job.retry_of is not None:
+        links["retry_of"] = job_path(job.retry_of)
     return job.model_copy(update={"links": links})
 
 
@@ -40,10 +48,26 @@ def linked_artifact(artifact: ArtifactView) -> ArtifactView:
     links = {"self": path, "job": job_path(artifact.job_id)}
     if artifact.role is ArtifactRole.IMAGES:
         links["image"] = f"{path}/images/{{index}}.png"
+    if artifact.role is ArtifactRole.CHECKPOINT:
+        links["checkpoint"] = _checkpoint_path(artifact.sha256[:16])
     return artifact.model_copy(update={"links": links})
 
 
 def linked_checkpoint(checkpoint: CheckpointView) -> CheckpointView:
     """The checkpoint with links."""
-    path = f"{PREFIX}/checkpoints/{checkpoint.id}"
-    return checkpoint.model_copy(update={"links": {"self": path}})
+    path = _checkpoint_path(checkpoint.id)
+    links = {"self": path, "file": f"{path}/file"}
+    if checkpoint.job_id is not None:
+        links["job"] = job_path(checkpoint.job_id)
+    return checkpoint.model_copy(update={"links": links})
+
+
+def linked_dataset(dataset: DatasetView) -> DatasetView:
+    """The dataset with links."""
+    path = f"{PREFIX}/datasets/{dataset.id}"
+    links = {"self": path, "contact_sheet": f"{path}/contact-sheet.png"}
+    return dataset.model_copy(update={"links": links})
+
+
+def _checkpoint_path(checkpoint_id: str) -> str:
+    return f"{PREFIX}/checkpoints/{checkpoint_id}"

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from flask import request
@@ -47,7 +48,7 @@ def parse_json(adapter: TypeAdapter[T]) -> T:
         if details[0]["type"] == "json_invalid":
             raise MalformedJsonError(f"the body is not JSON: {details[0]['msg']}") from error
         schema = adapter.json_schema()
-        raise InvalidFieldsError([_field_problem(each, schema) for each in details]) from error
+        raise InvalidFieldsError(_problems(details, schema)) from error
 
 
 def parse_query(model: type[Model]) -> Model:
@@ -69,8 +70,47 @@ def parse_fields(model: type[Model], fields: dict[str, str]) -> Model:
         return model.model_validate(fields)
     except ValidationError as error:
         schema = model.model_json_schema()
-        problems = [_field_problem(each, schema) for each in error.errors(include_url=False)]
-        raise InvalidFieldsError(problems) from error
+        raise InvalidFieldsError(_problems(error.errors(include_url=False), schema)) from error
+
+
+def _problems(details: Iterable[ErrorDetails], schema: Schema) -> list[FieldProblem]:
+    problems: list[FieldProblem] = []
+    for error in details:
+        if error["type"] == "contradiction":
+            problems += _contradiction(error, schema)
+        elif error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            problems.append(_unknown_member(error, schema))
+        else:
+            problems.append(_field_problem(error, schema))
+    return problems
+
+
+def _contradiction(error: ErrorDetails, schema: Schema) -> Iterator[FieldProblem]:
+    """Fields that do not go together: each is named, with the same sentence."""
+    _, path = schema_at(schema, error["loc"])
+    allowed = error["ctx"]["allowed"]
+    given = error["input"]
+    for name in error["ctx"]["fields"]:
+        yield FieldProblem(
+            field=".".join([*path, name]),
+            message=f"{'.'.join(path)}: {allowed} must be given",
+            value=_shown(given.get(name)),
+            allowed=allowed,
+        )
+
+
+def _unknown_member(error: ErrorDetails, schema: Schema) -> FieldProblem:
+    """The field that says which member of a union it is, absent or unknown."""
+    node, path = schema_at(schema, error["loc"])
+    discriminator = (node or {})["discriminator"]
+    field = ".".join([*path, discriminator["propertyName"]])
+    allowed = " or ".join(json.dumps(name) for name in discriminator["mapping"])
+    if error["type"] == "union_tag_not_found":
+        message = f"{field} is missing: it must be {allowed}"
+        return FieldProblem(field=field, message=message, allowed=allowed)
+    value = error["input"][discriminator["propertyName"]]
+    message = f"{field} must be {allowed}, not {_quoted(value)}"
+    return FieldProblem(field=field, message=message, value=_shown(value), allowed=allowed)
 
 
 def _field_problem(error: ErrorDetails, schema: Schema) -> FieldProblem:
@@ -85,7 +125,7 @@ def _field_problem(error: ErrorDetails, schema: Schema) -> FieldProblem:
         parent, _ = schema_at(schema, error["loc"][:-1])
         allowed = ", ".join(known_fields(parent))
         message = f"{field} is not known; known are {allowed}"
-    elif node is None:  # a union's discriminator and the like: pydantic's own words
+    elif node is None:  # not in the schema: pydantic's own words
         return FieldProblem(field=field, message=error["msg"], value=value)
     else:
         allowed = describe(node, schema)

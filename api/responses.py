@@ -4,7 +4,14 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from api.routing import JSON_MEDIA_TYPE
-from jobs.contract import ArtifactView, CheckpointView, Contract, ShardView, WorkerView
+from jobs.contract import (
+    ArtifactView,
+    CheckpointView,
+    Contract,
+    DatasetView,
+    ShardView,
+    WorkerView,
+)
 
 REVALIDATE = "private, no-cache"  # may be kept, must be asked for
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -34,6 +41,12 @@ class CheckpointList(WholeList):
     items: list[CheckpointView]
 
 
+class DatasetList(WholeList):
+    """All datasets, the synthetic one first, then the newest."""
+
+    items: list[DatasetView]
+
+
 class WorkerList(WholeList):
     """Workers that are online."""
 
@@ -43,3 +56,11 @@ class WorkerList(WholeList):
 def json_response(model: BaseModel, status: int = 200) -> Response:
     """The model as JSON."""
     return Response(model.model_dump_json(), status, mimetype=JSON_MEDIA_TYPE)
+
+
+def not_modified(etag: str, cache_control: str = IMMUTABLE) -> Response:
+    """The caller has it already."""
+    response = Response(status=304)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = cache_control
+    return response

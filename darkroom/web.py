@@ -4,9 +4,9 @@ from flask import Flask, Response, request
 
 import api
 import dashboard
-from api.checkpoints import MULTIPART_OVERHEAD
 from api.errors import problem_response
 from api.routing import PREFIX
+from api.uploads import MULTIPART_OVERHEAD
 from darkroom.guard import HEALTH_PATHS, Guard, check_settings
 from dashboard.errors import error_page
 from jobs.broadcast import Broadcaster

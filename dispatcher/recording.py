@@ -11,6 +11,7 @@ from jobs import store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
 from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
 from jobs.tables import Job, Shard
+from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Recorder:
                 job_id=job.id,
                 status=JobStatus(job.status),
                 status_seq=job.status_seq,
-                progress=Progress(done=job.done, total=job.total),
+                progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
                 previews={
                     shard.index: shard.preview_version
                     for shard in shards

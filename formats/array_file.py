@@ -85,7 +85,9 @@ def _read_npy(file: BinaryIO, check: Check, max_bytes: int) -> npt.NDArray[Any]:
     check(dtype, shape)
     size = math.prod(shape) * dtype.itemsize
     if size > max_bytes:
-        raise TooLargeError(f"an array may have {max_bytes} bytes at most, not {size}")
+        raise TooLargeError(
+            f"an array may have {max_bytes} bytes at most, not {size}", f"{size} bytes"
+        )
     content = file.read(size)
     if len(content) < size:
         raise TruncatedArrayError(
@@ -143,8 +145,14 @@ def _parse_dtype(descr: object) -> np.dtype[Any]:
         raise ObjectArrayError(
             "the array holds Python objects, which are never loaded; it must hold plain numbers"
         )
+    if dtype.kind in "US":
+        raise WrongDtypeError(
+            f"the array holds texts ({dtype.str}); it must hold plain numbers: "
+            "`array = array.astype(np.float64)` makes them",
+            dtype.str,
+        )
     if dtype.kind not in "iufb" or dtype.subdtype is not None:
-        raise WrongDtypeError(f"the array holds {dtype}; it must hold plain numbers")
+        raise WrongDtypeError(f"the array holds {dtype}; it must hold plain numbers", str(dtype))
     return dtype
 
 

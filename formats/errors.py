@@ -35,6 +35,11 @@ class FormatError(ValueError):
 
     code: ClassVar[str] = "format_error"
 
+    def __init__(self, message: str, value: str | None = None) -> None:
+        """Keep the message, and in few words what was there instead."""
+        super().__init__(message)
+        self.value = value
+
 
 class TooLargeError(FormatError):
     """The content is larger than this program is willing to hold in memory."""

@@ -177,6 +177,7 @@ class WorkerView(Contract):
     version: str
     capabilities: dict[str, Any]
     slots: int
+    running: list[str] = Field(default_factory=list, description="Ids of the shards that it runs.")
     first_seen_at: datetime
     last_seen_at: datetime
 

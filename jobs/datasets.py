@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from formats.errors import FormatError
 from formats.faces import (
+    FACE_SIZE,
     OLDEST_AGE,
     Ages,
     Faces,
@@ -33,9 +34,28 @@ from jobs.views import dataset_view
 from synthetic import synthetic_faces
 
 MIN_FACES = 2  # one face has no distribution
+ALLOWED_FACES = (
+    f".npy or .npy.gz of gray faces, uint8 (N, {FACE_SIZE}, {FACE_SIZE}), N at least {MIN_FACES}"
+)
+ALLOWED_AGES = (
+    f".npy or .npy.gz of one age per face, numbers (N,): below 0 where it is missing, {OLDEST_AGE} "
+    "at most"
+)
 SHEET_FACES = 100
 DECADE = 10
 DESCRIBED_FACES = 2000  # of the synthetic dataset, which has no end
+
+
+class TooFewFacesError(FormatError):
+    """One face has no distribution."""
+
+    code = "too_few"
+
+
+class ConstantFacesError(FormatError):
+    """A picture of one gray level is no face."""
+
+    code = "constant_faces"
 
 
 class DatasetShelf:
@@ -49,7 +69,7 @@ class DatasetShelf:
 
         Raises:
             DatasetRejectedError: they are none, or do not belong together; `details` has `field`
-                (faces or ages) and `reason`, the code of what is wrong.
+                (faces or ages), `value`, `allowed` and `reason`, the code of what is wrong.
             ArtifactStoreError: the store does not take them.
         """
         face_array = _load_faces(faces)
@@ -59,7 +79,9 @@ class DatasetShelf:
     def _keep_dataset(self, faces: Faces, ages: Ages | None, name: str) -> DatasetView:
         face_bytes = _npy(faces)
         age_bytes = b"" if ages is None else _npy(ages)
-        sha256 = hashlib.sha256(face_bytes + age_bytes).hexdigest()
+        digest = hashlib.sha256(face_bytes)
+        digest.update(age_bytes)
+        sha256 = digest.hexdigest()
         folder = f"datasets/{sha256}"
         self._artifacts.write_bytes(f"{folder}/contact-sheet.png", _contact_sheet(faces, ages))
         self._artifacts.write_bytes(f"{folder}/faces.npy", face_bytes)
@@ -124,18 +146,22 @@ def _load_faces(path: Path) -> Faces:
     try:
         faces = load_faces(path)
     except FormatError as error:
-        raise _rejected("faces", error.code, str(error)) from error
+        raise _rejected("faces", error) from error
     if len(faces) < MIN_FACES:
-        message = f"a dataset must hold at least {MIN_FACES} faces, not {len(faces)}"
-        raise _rejected("faces", "too_few", message)
+        raise _rejected(
+            "faces",
+            TooFewFacesError(
+                f"a dataset must hold at least {MIN_FACES} faces, not {len(faces)}", f"{len(faces)}"
+            ),
+        )
     flat = faces.reshape(len(faces), -1)
     constant = np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
     if constant.size:
         message = (
             f"{constant.size} of {len(faces)} faces are of one gray level throughout, the first is "
-            f"face {constant[0]}; leave them out"
+            f"face {constant[0]}; leave them out: `faces = faces[np.ptp(faces, axis=(1, 2)) > 0]`"
         )
-        raise _rejected("faces", "constant_faces", message)
+        raise _rejected("faces", ConstantFacesError(message, f"face {constant[0]}"))
     return faces
 
 
@@ -144,12 +170,18 @@ def _load_ages(path: Path, faces: Faces) -> Ages:
         ages = load_ages(path)
         check_equal_length(faces, ages)
     except FormatError as error:
-        raise _rejected("ages", error.code, str(error)) from error
+        raise _rejected("ages", error) from error
     return ages
 
 
-def _rejected(field: str, reason: str, message: str) -> DatasetRejectedError:
-    return DatasetRejectedError(f"{field}: {message}", field=field, reason=reason)
+def _rejected(field: str, error: FormatError) -> DatasetRejectedError:
+    return DatasetRejectedError(
+        f"{field}: {error}",
+        field=field,
+        value=error.value,
+        allowed=ALLOWED_FACES if field == "faces" else ALLOWED_AGES,
+        reason=error.code,
+    )
 
 
 def _npy(array: npt.NDArray[Any]) -> bytes:

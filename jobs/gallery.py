@@ -14,7 +14,7 @@ from jobs.database import Database
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError, PreviewNotFoundError
 from jobs.streams import WebStreams
 from jobs.tables import Artifact, Job, Shard
-from jobs.views import artifact_view, shard_view
+from jobs.views import artifact_view
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,15 @@ class Gallery:
         """
         with self._database.read() as session:
             require_job(session, job_id)
-            views = [shard_view(row) for row in store.shards_of(session, job_id)]
-        for view in views:
-            if shard not in (None, view.index) or view.status is not JobStatus.RUNNING:
-                continue
-            found = self._streams.preview(view.id)
+            rows = [
+                (row.id, f"{row.index}-{row.attempt}")
+                for row in store.shards_of(session, job_id)
+                if row.status == JobStatus.RUNNING and shard in (None, row.index)
+            ]
+        for shard_id, attempt in rows:
+            found = self._streams.preview(shard_id)
             if found:
-                return Preview(png=found[1], version=f"{view.index}-{view.attempt}-{found[0]}")
+                return Preview(png=found[1], version=f"{attempt}-{found[0]}")
         raise PreviewNotFoundError(f"job {job_id} has no preview now", job_id=job_id)
 
 

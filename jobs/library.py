@@ -4,6 +4,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from formats.checkpoint import (
     import_checkpoint,
     read_checkpoint,
@@ -74,6 +76,17 @@ class CheckpointLibrary:
             session.flush()
             return checkpoint_view(row)
 
+    def read_checkpoint(self, checkpoint_id: str) -> bytes:
+        """The checkpoint's file, as safetensors.
+
+        Raises:
+            CheckpointNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer.
+        """
+        with self._database.read() as session:
+            path = _require_checkpoint(session, checkpoint_id).path
+        return self._artifacts.read_bytes(path)
+
     def list_checkpoints(self) -> list[CheckpointView]:
         """All checkpoints, newest first."""
         with self._database.read() as session:
@@ -86,9 +99,13 @@ class CheckpointLibrary:
             CheckpointNotFoundError: there is none.
         """
         with self._database.read() as session:
-            row = store.find_checkpoint(session, checkpoint_id)
-            if row is None:
-                raise CheckpointNotFoundError(
-                    f"there is no checkpoint {checkpoint_id!r}", checkpoint_id=checkpoint_id
-                )
-            return checkpoint_view(row)
+            return checkpoint_view(_require_checkpoint(session, checkpoint_id))
+
+
+def _require_checkpoint(session: Session, checkpoint_id: str) -> Checkpoint:
+    row = store.find_checkpoint(session, checkpoint_id)
+    if row is None:
+        raise CheckpointNotFoundError(
+            f"there is no checkpoint {checkpoint_id!r}", checkpoint_id=checkpoint_id
+        )
+    return row

@@ -3,10 +3,11 @@
 Everything here is pure pydantic; the API's OpenAPI document is generated from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 
 from jobs.contract import Contract
 
@@ -33,6 +34,13 @@ SAMPLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def _contradiction(fields: Sequence[str], allowed: str) -> PydanticCustomError:
+    """The error of fields that do not go together, for whoever shows errors field by field."""
+    return PydanticCustomError(
+        "contradiction", "{allowed} must be given", {"fields": list(fields), "allowed": allowed}
+    )
 
 
 class DatasetParams(Contract):
@@ -115,8 +123,8 @@ class TrainDdpmParams(DatasetParams):
         le=1_000_000_000,
         description=f"Stop after so many images seen; {DEFAULT_IMAGES} if no limit is given.",
     )
-    batch_size: int = Field(64, ge=1, le=4096, description="Images of one training step.")
-    learning_rate: float = Field(5e-4, gt=0, le=0.1, description="The highest, after the warm-up.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images of one training step.")
+    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="The highest, after the warm-up.")
     warmup_steps: int = Field(300, ge=1, le=100_000, description="Steps to the highest rate.")
     ema_decay: float = Field(
         0.999, ge=0, lt=1, description="Of the weights' exponential moving average, which is kept."
@@ -134,7 +142,7 @@ class TrainDdpmParams(DatasetParams):
     def _check_one_limit(self) -> Self:
         given = [name for name in LIMITS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"only one of {', '.join(LIMITS)} may be given, not {len(given)}")
+            raise _contradiction(given, f"at most one of {', '.join(LIMITS)}")
         return self
 
 
@@ -156,7 +164,7 @@ class EvaluateParams(DatasetParams):
     @model_validator(mode="after")
     def _check_one_subject(self) -> Self:
         if (self.job is None) == (self.checkpoint is None):
-            raise ValueError("exactly one of job and checkpoint must be given")
+            raise _contradiction(["job", "checkpoint"], "exactly one of job and checkpoint")
         return self
 
 

@@ -28,7 +28,7 @@ from jobs.requests import JobRequest, job_request_adapter
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
 from jobs.tables import Job, Shard
-from jobs.views import job_view, shard_view, worker_view
+from jobs.views import job_view, shard_view, unit_of, worker_view
 
 WORKER_IS_ONLINE = timedelta(seconds=30)
 
@@ -199,14 +199,18 @@ class JobService(CheckpointLibrary, DatasetShelf, Gallery):
             JobNotFoundError: there is no such job.
         """
         with self._database.read() as session:
-            require_job(session, job_id)
-            return [shard_view(shard) for shard in store.shards_of(session, job_id)]
+            unit = unit_of(require_job(session, job_id))
+            return [shard_view(shard, unit) for shard in store.shards_of(session, job_id)]
 
     def list_workers(self) -> list[WorkerView]:
         """Workers that are online."""
         with self._database.read() as session:
             since = datetime.now(UTC) - WORKER_IS_ONLINE
-            return [worker_view(row) for row in store.workers_heard_since(session, since)]
+            running = store.running_shards(session)
+            return [
+                worker_view(row, running.get(row.id, ()))
+                for row in store.workers_heard_since(session, since)
+            ]
 
     def broker_is_reachable(self) -> bool:
         """Whether Redis answers within a quarter of a second."""

@@ -204,6 +204,19 @@ def note_worker(session: Session, heartbeat: Heartbeat) -> None:
         setattr(known, name, value)
 
 
+def running_shards(session: Session) -> dict[str, list[str]]:
+    """Worker → ids of the shards that it holds and runs."""
+    rows = session.execute(
+        select(Shard.holder, Shard.id)
+        .where(Shard.status == JobStatus.RUNNING, Shard.holder.is_not(None))
+        .order_by(Shard.id)
+    )
+    running: dict[str, list[str]] = {}
+    for holder, shard_id in rows:
+        running.setdefault(str(holder), []).append(shard_id)
+    return running
+
+
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:
     """Workers heard since then, by id."""
     return session.scalars(

@@ -1,5 +1,7 @@
 """Rows of the database as callers see them."""
 
+from collections.abc import Sequence
+
 from jobs.contract import (
     ArtifactRole,
     ArtifactView,
@@ -18,8 +20,6 @@ from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Worker
 
 def job_view(job: Job, waiting_reason: str | None) -> JobView:
     """A job, with the reason why it waits."""
-    kind = KINDS[job.kind]
-    unit = kind.unit(kind.params.model_validate(job.params))
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -30,7 +30,7 @@ def job_view(job: Job, waiting_reason: str | None) -> JobView:
         status_seq=job.status_seq,
         waiting_reason=waiting_reason,
         params=job.params,
-        progress=Progress(done=job.done, total=job.total, unit=unit),
+        progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
         retry_of=job.retry_of,
         error=None if job.error is None else ErrorInfo.model_validate(job.error),
         created_at=job.created_at,
@@ -39,8 +39,14 @@ def job_view(job: Job, waiting_reason: str | None) -> JobView:
     )
 
 
-def shard_view(shard: Shard) -> ShardView:
-    """A shard; its worker is its holder, or whom it was sent to."""
+def unit_of(job: Job) -> str:
+    """What the job's progress counts."""
+    kind = KINDS[job.kind]
+    return kind.unit(kind.params.model_validate(job.params))
+
+
+def shard_view(shard: Shard, unit: str) -> ShardView:
+    """A shard of a job with this unit; its worker is its holder, or whom it was sent to."""
     return ShardView(
         id=shard.id,
         index=shard.index,
@@ -51,7 +57,7 @@ def shard_view(shard: Shard) -> ShardView:
         losses=shard.losses,
         first_image=shard.first_image,
         image_count=shard.image_count,
-        progress=Progress(done=shard.done, total=shard.total),
+        progress=Progress(done=shard.done, total=shard.total, unit=unit),
         preview_version=shard.preview_version,
         error=None if shard.error is None else ErrorInfo.model_validate(shard.error),
         started_at=shard.started_at,
@@ -102,14 +108,15 @@ def dataset_view(dataset: Dataset) -> DatasetView:
     )
 
 
-def worker_view(worker: Worker) -> WorkerView:
-    """A worker."""
+def worker_view(worker: Worker, running: Sequence[str] = ()) -> WorkerView:
+    """A worker, with the ids of the shards that it runs."""
     return WorkerView(
         id=worker.id,
         host=worker.host,
         version=worker.version,
         capabilities=worker.capabilities,
         slots=worker.slots,
+        running=list(running),
         first_seen_at=worker.first_seen_at,
         last_seen_at=worker.last_seen_at,
     )

@@ -28,6 +28,7 @@ class Kind(ABC, Generic[Params]):
     """A kind of job, from its parameters to what its workers are told."""
 
     params: type[Params]
+    trains = False  # whether its jobs have curves
 
     @abstractmethod
     def prepare(self, session: Session, params: Params) -> Params:

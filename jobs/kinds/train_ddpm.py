@@ -26,6 +26,7 @@ class TrainDdpmKind(Kind[TrainDdpmParams]):
     """A noise predictor, trained on a dataset."""
 
     params = TrainDdpmParams
+    trains = True
 
     def prepare(self, session: Session, params: TrainDdpmParams) -> TrainDdpmParams:
         """Check that the faces fill a batch; decide width, limit and seed."""
