@@ -15,6 +15,10 @@ from jobs.messages import FileReference, SampleWork, ShardOrder
 from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
 from worker.consumer.engine_process import EngineProcess
+from worker.engine.device import Device
+from worker.engine.runners import Runner, make_runners
+from worker.engine.shard import MadeFile, ShardRun
+from worker.protocol import Interrupt
 
 
 @pytest.fixture
@@ -84,3 +88,44 @@ def start_engine(worker_settings: WorkerSettings) -> Iterator[Callable[..., Engi
     yield start
     for engine in engines:
         engine.end()
+
+
+class InnerEngine:
+    """The engine's runners in this process: what they say is kept, and the test interrupts."""
+
+    def __init__(self, settings: WorkerSettings, artifacts: ArtifactStore) -> None:
+        self.settings = settings
+        self.artifacts = artifacts
+        self.events: list[Any] = []
+        self.interrupt_when: Callable[[InnerEngine], Interrupt | None] = lambda engine: None
+        self._runners = make_runners(artifacts, Device.choose(settings))
+
+    def runner(self, kind: str) -> Runner:
+        return self._runners[kind]
+
+    def shard(self, order: ShardOrder, worker: str = "worker-1") -> ShardRun:
+        return ShardRun(
+            worker=worker,
+            order=order,
+            artifacts=self.artifacts,
+            settings=self.settings,
+            say=self.events.append,
+            interrupt=lambda: self.interrupt_when(self),
+        )
+
+    def run(self, order: ShardOrder, worker: str = "worker-1") -> dict[str, MadeFile]:
+        """Run a shard; the files that it made, by name."""
+        files = self.runner(order.work.kind).run(self.shard(order, worker), order.work)
+        return {file.name: file for file in files}
+
+    def said(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def inner_engine(worker_settings: WorkerSettings, artifacts: ArtifactStore) -> InnerEngine:
+    """Runners that say each step, and save only when asked to leave."""
+    settings = worker_settings.model_copy(
+        update={"report_seconds": 1e-9, "training_save_seconds": 3600.0}
+    )
+    return InnerEngine(settings, artifacts)

@@ -11,7 +11,7 @@ from formats.faces import Faces, from_unit_range
 
 # Of the limit, the end left out: most is learned early.
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85)
-DEVELOPED_FACES = 20
+DEVELOPED_FACES = 12
 SHEET_FACES = 100
 BATCH = 25  # faces sampled at once: a step of them is soon over, also on a CPU
 SEED = 2024  # always the same, so that sheets of different trainings can be compared

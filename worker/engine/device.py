@@ -31,6 +31,9 @@ class Device:
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         device = torch.device(name)
+        # Two threads beside any other busy process run several times slower than one.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        torch.set_num_threads(settings.threads or max(1, cores // settings.host_engines))
         if settings.precision == "auto":
             dtype = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
         elif settings.precision in PRECISIONS:
@@ -39,9 +42,6 @@ class Device:
             raise ValueError(
                 f"precision must be auto, bfloat16 or float32, not {settings.precision!r}"
             )
-        # Two threads beside any other busy process run several times slower than one.
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        torch.set_num_threads(settings.threads or max(1, cores // settings.host_engines))
         return Device(device, dtype)
 
     def warm_up(self) -> None:

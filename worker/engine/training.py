@@ -18,7 +18,7 @@ from worker.engine.stored_files import read_checkpoint
 from worker.engine.training_files import Trained, training_files
 from worker.engine.training_state import resume_training, save_training
 
-PREVIEW_COLUMNS = 10
+PREVIEW_COLUMNS = 6
 
 
 class TrainRunner:
@@ -83,7 +83,7 @@ class _Walk:
         while training.share < 1:
             if self._development.is_due(training.share):
                 faces = self._sample(DEVELOPED_FACES)
-                self._development.add(training.share, training.images_seen, faces)
+                self._keep(faces)
                 self._show(faces)
             training.advance()
             self._tell()
@@ -101,6 +101,7 @@ class _Walk:
             self._shard.between_steps()
         sheet = self._sample(SHEET_FACES)
         self._show(sheet)
+        self._keep(sheet[:DEVELOPED_FACES])
         return Trained(self._training, self._development, sheet, self._fit_prior(), by_tenth)
 
     def _tell(self) -> None:
@@ -123,6 +124,9 @@ class _Walk:
     def _sample(self, count: int) -> Faces:
         prior = self._fit_prior()
         return sample_faces(self._training, prior, count, self._shard.between_steps)
+
+    def _keep(self, faces: Faces) -> None:
+        self._development.add(self._training.share, self._training.images_seen, faces)
 
     def _show(self, faces: Faces) -> None:
         self._shard.say_preview(encode_png(collage(faces, PREVIEW_COLUMNS)))

@@ -18,7 +18,7 @@ from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
 from jobs.messages import TrainDdpmWork
-from worker.engine.development import DEVELOPED_FACES, Development
+from worker.engine.development import Development
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import MadeFile
 
@@ -31,7 +31,7 @@ class Trained:
 
     Attributes:
         training: all of it.
-        development: moments before the end.
+        development: its moments, the last one at the end.
         sheet: faces of the end, uint8 (n, 48, 48).
         prior: of the faces that it was trained on.
         by_tenth: held-out loss in each tenth of the timesteps.
@@ -51,8 +51,8 @@ def training_files(work: TrainDdpmWork, dataset: str, trained: Trained) -> list[
     made_by = {"kind": work.kind, "params": work.params.model_dump()}
     figure = partial(picture_file, ArtifactRole.FIGURE)
     moments = trained.development.moments
-    rows = [*(moment.faces for moment in moments), trained.sheet[:DEVELOPED_FACES]]
-    images_seen = [*(moment.images_seen for moment in moments), training.images_seen]
+    rows = np.concatenate([moment.faces for moment in moments])
+    images_seen = [moment.images_seen for moment in moments]
     metrics = {
         "steps": training.step,
         "images_seen": training.images_seen,
@@ -62,7 +62,7 @@ def training_files(work: TrainDdpmWork, dataset: str, trained: Trained) -> list[
         "curves": training.curves(),
         "development": {"images_seen": images_seen},
     }
-    development = collage(np.concatenate(rows), DEVELOPED_FACES)
+    development = collage(rows, len(moments[0].faces))
     return [
         _checkpoint_file(trained, description),
         metrics_file(metrics),
