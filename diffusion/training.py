@@ -74,17 +74,17 @@ class Training:
             initial: start from its weights, and keep its schedule; by default from random weights
                 and the course's schedule.
             device: where to train, a CPU or a CUDA device.
-            dtype: inside the network, weights stay float32; by default bfloat16 where
-                `has_fast_bfloat16`, else float32.
+            dtype: inside the network, weights stay float32; by default that of the state that is
+                loaded, or bfloat16 where `has_fast_bfloat16`, else float32.
 
         Raises:
             ValueError: there are too few faces, or the initial network has another width.
         """
         self.options, self.limit = options, limit
         self.device = torch.device(device)
-        if dtype is None:
-            dtype = torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
-        self.dtype = dtype
+        is_fast = dtype is None and has_fast_bfloat16(self.device)
+        self.dtype = dtype or (torch.bfloat16 if is_fast else torch.float32)
+        self._is_dtype_given = dtype is not None
         self.betas = linear_betas() if initial is None else initial.betas
         self.step, self.seconds = 0, 0.0
         start = _start_network(options, initial, len(self.betas))
@@ -196,6 +196,7 @@ class Training:
             "fingerprint": self.fingerprint(),
             "step": self.step,
             "seconds": self.seconds,
+            "precision": str(self.dtype).removeprefix("torch."),
             "loss": self._losses.to_dict(),
             "held_out_loss": self._held_out_losses.to_dict(),
         }
@@ -216,6 +217,8 @@ class Training:
             )
         restore_optimizer(self._optimizer, self.model, tensors)
         self.step, self.seconds = values["step"], values["seconds"]
+        if not self._is_dtype_given:  # what is fast was measured, and may be found otherwise now
+            self.dtype = getattr(torch, values["precision"])
         self._losses = Curve.from_dict(values["loss"])
         self._held_out_losses = Curve.from_dict(values["held_out_loss"])
         self._evaluations = self._evaluations_due()

@@ -125,6 +125,21 @@ def test_a_state_replaces_what_a_training_has_learned(
     assert list(used.run()) == list(untouched.run())
 
 
+def test_a_training_keeps_its_precision_unless_another_is_asked_for(
+    new_training: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = new_training(dtype=torch.bfloat16).save_state()
+    monkeypatch.setattr(training_module, "has_fast_bfloat16", lambda device: False)
+
+    kept, asked = new_training(), new_training(dtype=torch.float32)
+    for training in (kept, asked):
+        assert training.dtype == torch.float32
+        training.load_state(state)
+
+    assert kept.dtype == torch.bfloat16
+    assert asked.dtype == torch.float32
+
+
 def test_another_seed_trains_another_network(new_training: Callable[..., Training]) -> None:
     first, other = new_training(), new_training(seed=1)
 
