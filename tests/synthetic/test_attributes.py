@@ -15,6 +15,7 @@ def test_attributes_are_finite_and_of_one_scale() -> None:
     assert table.min() >= -1.5
     assert table.max() <= 1.5
     assert (table.std(0) > 0.04).all()
+    assert len(set(ATTRIBUTES)) == len(ATTRIBUTES)
 
 
 def test_any_range_of_attributes_can_be_read_on_its_own() -> None:
@@ -37,6 +38,33 @@ def test_attributes_are_those_of_the_drawn_faces() -> None:
     assert agreement("brightness", pixels.mean(1)) > 0.8
     assert agreement("contrast", pixels.std(1)) > 0.7
     assert agreement("light_x", halves[:, 1] - halves[:, 0]) > 0.4
+
+
+def test_blurred_faces_are_those_that_attributes_call_blurred() -> None:
+    faces, _ = synthetic_faces(500, seed=6)
+    blur = synthetic_attributes(500, seed=6)[:, ATTRIBUTES.index("blur")]
+    pixels = faces / 255
+    detail = np.abs(np.diff(pixels, axis=2)).mean((1, 2)) / pixels.std((1, 2))
+
+    assert detail[blur > 0.6].mean() < 0.8 * detail[blur < 0.1].mean()
+
+
+def test_attributes_go_with_the_ages_of_the_same_faces() -> None:
+    _, ages = synthetic_faces(1500, seed=2)
+    of = dict(zip(ATTRIBUTES, synthetic_attributes(1500, seed=2).T, strict=True))
+
+    assert not of["beard"][(ages < 12) | (of["male"] == 0)].any()
+    assert of["beard"][(ages > 20) & (of["male"] == 1)].mean() > 0.05
+    assert of["glasses"][ages > 60].mean() > 2 * of["glasses"][ages < 20].mean()
+    old, young = (
+        of["hair_tone"][ages > 75].mean(),
+        of["hair_tone"][(ages > 15) & (ages < 40)].mean(),
+    )
+    assert old > young + 0.15
+    thin = of["thin_hair"]
+    assert (
+        thin[(ages > 70) & (of["male"] == 1)].mean() > thin[(ages > 20) & (ages < 40)].mean() + 0.2
+    )
 
 
 @pytest.mark.parametrize(("count", "seed", "start"), [(-1, 0, 0), (1, -1, 0), (1, 0, -1)])
