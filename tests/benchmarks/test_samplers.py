@@ -67,9 +67,11 @@ def test_equal_faces_differ_in_no_figure_and_others_do(network: FeatureNetwork) 
     same = {row[1]: row for row in rows if row[0] == "same"}
     other = {row[1]: row for row in rows if row[0] == "other"}
     figures = [figure for figure in same if figure != "gray levels apart"]
-    assert len(figures) == 5
+    assert len(figures) == 6
     for figure in figures:
         assert float(same[figure][4]) == 0
         assert float(same[figure][5]) == 0
     assert float(other["brightness KS"][4]) > 3 * float(other["brightness KS"][5]) > 0
+    lost = np.mean(faces) - np.mean(darker)
+    assert float(other["mean gray level"][4]) == pytest.approx(-lost, rel=1e-3)
     assert same["gray levels apart"][4] == "0.000 in the mean, 0 at most"
