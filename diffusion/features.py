@@ -25,7 +25,7 @@ class Readings(NamedTuple):
     Attributes:
         features: (n, 64), about zero mean and unit variance over synthetic faces.
         age: (n,), in hundreds of years.
-        attributes: (n, 13), in the order and units of `synthetic.ATTRIBUTES`.
+        attributes: (n, 23), in the order and units of `synthetic.ATTRIBUTES`.
         degradation: (n, 2), how much blur and noise was put on the face in training, 0 … 1 each.
     """
 

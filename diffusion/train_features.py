@@ -19,6 +19,7 @@ from diffusion.precision import has_fast_bfloat16
 from formats.architectures import FACE_FEATURES
 from formats.checkpoint import CheckpointDescription, write_checkpoint
 from formats.faces import to_unit_range
+from formats.feature_network import HEADS
 from synthetic import ATTRIBUTES, synthetic_attributes, synthetic_faces
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ MIRRORED = ("yaw", "light_x")  # attributes whose sign changes in the mirror
 LARGEST_SHIFT = 2  # pixels
 LARGEST_NOISE = 0.2  # standard deviation, of pixels in [-1, 1]
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the widest blur
+AGE_WEIGHT = 4  # in the loss, where an attribute of unit variance has 1
+DEGRADATION_WEIGHT = 20  # their variance is 0.1
 LOG_SECONDS = 60
 
 
@@ -49,7 +52,7 @@ class LabelledFaces:
 
     Attributes:
         faces: gray, uint8 (N, 48, 48).
-        labels: float32 (N, 14): age in hundreds of years, then the attributes.
+        labels: float32 (N, 24): age in hundreds of years, then the attributes.
     """
 
     faces: NDArray[np.uint8]
@@ -90,6 +93,8 @@ class FeatureTraining:
         self._data = data
         self._mean, self._deviation = data.labels.mean(0), data.labels.std(0) + 1e-6
         self._sign = np.array([-1 if name in MIRRORED else 1 for name in ("age", *ATTRIBUTES)])
+        self._weights = torch.ones(HEADS)
+        self._weights[0], self._weights[len(self._sign) :] = AGE_WEIGHT, DEGRADATION_WEIGHT
         self._bfloat16 = has_fast_bfloat16(torch.device("cpu"))
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay
@@ -102,7 +107,7 @@ class FeatureTraining:
             progress: share of the whole training that is done, 0 … 1: sets the learning rate.
 
         Returns:
-            The batch's mean squared error over all heads, in units of their deviation.
+            The batch's weighted mean squared error over all heads.
         """
         faces, targets = self._batch()
         warmup = min(1.0, (self.step + 1) / self.options.warmup_steps)
@@ -112,7 +117,7 @@ class FeatureTraining:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             readings = self.network(faces)
         heads = [readings.age[:, None], readings.attributes, readings.degradation]
-        loss = (torch.cat(heads, 1).float() - targets).square().mean()
+        loss = ((torch.cat(heads, 1).float() - targets).square() * self._weights).mean()
         self._optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
@@ -227,7 +232,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--minutes", type=float, default=12, help="of training, where --steps is not given")
     add("--steps", type=int, help="of training: then the same bytes come out again")
     add("--width", type=int, default=32, help="channels of the first level")
-    add("--count", type=int, default=60_000, help="synthetic faces to train on")
+    add("--count", type=int, default=40_000, help="synthetic faces to train on")
     add("--data-seed", type=int, default=11, help="seed of the synthetic faces")
     add("--seed", type=int, default=0, help="seed of the training")
     add("--threads", type=int, default=1, help="CPU threads")

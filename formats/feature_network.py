@@ -1,7 +1,7 @@
 """The tensors of the network whose features measure how alike two sets of faces are."""
 
 FEATURES = 64  # numbers per face
-HEADS = 16  # the age, 13 attributes of synthetic faces, blur and noise
+HEADS = 26  # the age, 23 attributes of synthetic faces, blur and noise
 _POOLED_CELLS = 9  # the last level's 6×6 cells, averaged to 3×3
 
 
@@ -12,7 +12,7 @@ def feature_network_shapes(width: int) -> dict[str, tuple[int, ...]]:
         width: channels of the first level, 32 in the bundled checkpoint.
 
     Returns:
-        Name to shape, in the network's own order; 537,168 values in all at width 32.
+        Name to shape, in the network's own order; 537,818 values in all at width 32.
     """
     convolutions = {
         "stem": (width, 1, 5, 5),
