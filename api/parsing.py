@@ -93,7 +93,7 @@ def _contradiction(error: ErrorDetails, schema: Schema) -> Iterator[FieldProblem
     for name in error["ctx"]["fields"]:
         yield FieldProblem(
             field=".".join([*path, name]),
-            message=f"{'.'.join(path)}: {allowed} must be given",
+            message=f"{'.'.join(path)}: give {allowed}",
             value=_shown(given.get(name)),
             allowed=allowed,
         )

@@ -13,8 +13,12 @@ COMMANDS = {
     "watch": "watch",
     "jobs": "jobs",
     "cancel": "cancel",
+    "retry": "retry",
     "download": "download",
-    "import": "import_checkpoint",
+    "import": "import_files",
+    "checkpoints": "checkpoints",
+    "datasets": "datasets",
+    "workers": "workers",
     "web": "web",
     "dispatcher": "dispatcher",
     "worker": "worker",
@@ -44,8 +48,8 @@ class Commands(click.Group):
 def main(lifeline_fd: int | None) -> None:
     """Pictures develop out of noise on GPU workers.
 
-    `darkroom up` starts everything on this computer; submit, watch, jobs, cancel, download and
-    import talk to it over HTTP.
+    `darkroom up` starts everything on this computer; the commands from submit to workers talk to
+    it over HTTP.
     """
     if lifeline_fd is not None:
         lifeline.follow(lifeline_fd)

@@ -1,23 +1,33 @@
 """The HTTP client of the command line."""
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import click
 import httpx
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
-from jobs.contract import CheckpointView, JobList, JobView, WorkerView
+from jobs.contract import (
+    CheckpointView,
+    Curves,
+    CurvesView,
+    DatasetView,
+    JobList,
+    JobView,
+    WorkerView,
+)
 
 PREFIX = "/api/v1"
 TRIES = 3
 RETRY_SECONDS = 0.5
 SSE_SILENCE_SECONDS = 30.0  # the server sends a comment every 10 s
-workers_adapter = TypeAdapter(list[WorkerView])
+OCTETS = "application/octet-stream"
+View = TypeVar("View", bound=BaseModel)
 
 
 class ServerError(click.ClickException):
@@ -68,20 +78,23 @@ class Client:
 
     def list_workers(self) -> list[WorkerView]:
         """The workers that are online."""
-        items = self._request("GET", f"{PREFIX}/workers").json()["items"]
-        return workers_adapter.validate_python(items)
+        return self._list("/workers", WorkerView)
+
+    def list_checkpoints(self) -> list[CheckpointView]:
+        """All checkpoints, the newest first."""
+        return self._list("/checkpoints", CheckpointView)
+
+    def list_datasets(self) -> list[DatasetView]:
+        """All datasets, the synthetic one first."""
+        return self._list("/datasets", DatasetView)
 
     def submit(self, request: dict[str, Any]) -> JobView:
         """Submit a job; repeated with one key when no answer comes, so that it is made once."""
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._job("POST", "/jobs", json=request, headers=headers)
-            except ServerError as error:
-                if error.status or attempt == TRIES:
-                    raise
-                time.sleep(RETRY_SECONDS)
-        raise AssertionError("unreachable")
+        return self._new_job("/jobs", json=request)
+
+    def retry(self, job_id: str) -> JobView:
+        """Make a job that has ended anew; repeated as a submission is."""
+        return self._new_job(f"/jobs/{job_id}/retry")
 
     def get_job(self, job_id: str) -> JobView:
         """A job as it is now."""
@@ -103,10 +116,28 @@ class Client:
             response = self._request(
                 "POST",
                 f"{PREFIX}/checkpoints",
-                files={"file": (path.name, file, "application/octet-stream")},
+                files={"file": (path.name, file, OCTETS)},
                 data={"name": name} if name else {},
             )
         return CheckpointView.model_validate_json(response.content)
+
+    def import_dataset(self, faces: Path, ages: Path | None, name: str | None) -> DatasetView:
+        """Upload faces, and their ages; the server checks them and tells their id."""
+        with contextlib.ExitStack() as opened:
+            files = {
+                field: (path.name, opened.enter_context(path.open("rb")), OCTETS)
+                for field, path in (("faces", faces), ("ages", ages))
+                if path is not None
+            }
+            response = self._request(
+                "POST", f"{PREFIX}/datasets", files=files, data={"name": name} if name else {}
+            )
+        return DatasetView.model_validate_json(response.content)
+
+    def curves(self, job_id: str) -> Curves:
+        """The curves of a job that trains, as far as they are."""
+        response = self._request("GET", f"{PREFIX}/jobs/{job_id}/curves")
+        return CurvesView.model_validate_json(response.content).curves
 
     def download(self, job_id: str, target: Path) -> None:
         """Write the zip of all that a job made to `target`."""
@@ -135,6 +166,21 @@ class Client:
                 yield from response.iter_lines()
         except httpx.TransportError as error:
             raise self._no_answer(error) from error
+
+    def _new_job(self, path: str, **options: Any) -> JobView:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._job("POST", path, headers=headers, **options)
+            except ServerError as error:
+                if error.status or attempt == TRIES:
+                    raise
+                time.sleep(RETRY_SECONDS)
+        raise AssertionError("unreachable")
+
+    def _list(self, path: str, kind: type[View]) -> list[View]:
+        items = self._request("GET", PREFIX + path).json()["items"]
+        return [kind.model_validate(each) for each in items]
 
     def _job(self, method: str, path: str, **options: Any) -> JobView:
         response = self._request(method, PREFIX + path, **options)

@@ -16,7 +16,6 @@ from darkroom import cpu, progress
 from darkroom.client import Client
 from darkroom.lifeline import lifeline
 from darkroom.results import save_results
-from darkroom.watching import follow
 from jobs.settings import WebSettings
 
 REQUEST: dict[str, Any] = {"kind": "sample", "params": {"seed": 2026}, "name": "Demo: 100 faces"}
@@ -61,7 +60,7 @@ def run(
             job = client.submit(request)
             click.echo(f"The dashboard: {url}/jobs/{job.id}")
             click.echo(expected_time())
-            progress.finish(progress.show(follow(client, job.id)))
+            progress.watch(client, job.id)
             count = save_results(client, job.id, out)
         click.echo(f"{count} files in {out}/: see {out / 'collage.png'}")
         if keeps_serving:

@@ -1,27 +1,74 @@
 """Show a job's progress: a bar in a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 from click._termui_impl import ProgressBar
 
+from darkroom.client import Client, ServerError
+from darkroom.watching import follow
 from jobs.contract import JobStatus, JobView
 
 LINE_SECONDS = 10.0  # between two plain lines of an unchanged status
+LOSS_SECONDS = 5.0  # between two looks at the curves of a training
+PERCENT = "percent"  # the unit of a job that counts nothing else
+
+Detail = Callable[[JobView], str]
 
 
-def show(views: Iterable[JobView]) -> JobView:
+def watch(client: Client, job_id: str) -> None:
+    """Show a job's progress until it ends, with the newest loss of a training.
+
+    Raises:
+        ServerError: there is no such job, or no answer for a minute.
+        click.ClickException: it did not succeed.
+    """
+    finish(show(follow(client, job_id), Losses(client)))
+
+
+class Losses:
+    """The newest losses of a job that trains, asked for at times."""
+
+    def __init__(self, client: Client) -> None:
+        """Ask this client."""
+        self._client = client
+        self._asked_at = -LOSS_SECONDS
+        self._known = ""
+
+    def __call__(self, job: JobView) -> str:
+        """`loss 0.0412, held out loss 0.0455`; empty for a job that does not train."""
+        is_due = job.status.has_ended or time.monotonic() - self._asked_at >= LOSS_SECONDS
+        if "curves" in job.links and is_due:
+            self._asked_at = time.monotonic()
+            # What is known already stands beside the progress until the server answers again.
+            with contextlib.suppress(ServerError):
+                curves = self._client.curves(job.id)
+                newest = {name: points[-1][1] for name, points in curves.items() if points}
+                self._known = ", ".join(
+                    f"{name.replace('_', ' ')} {value:.4f}" for name, value in newest.items()
+                )
+        return self._known
+
+
+def _nothing(_: JobView) -> str:
+    return ""
+
+
+def show(views: Iterable[JobView], detail: Detail = _nothing) -> JobView:
     """Show each view on standard error until there are no more.
 
     Args:
         views: of one job, as they come; at least one.
+        detail: what is said beside the progress.
 
     Returns:
         The last view.
     """
-    return _show_bar(views) if sys.stderr.isatty() else _show_lines(views)
+    shown = _show_bar if sys.stderr.isatty() else _show_lines
+    return shown(views, detail)
 
 
 def finish(job: JobView) -> None:
@@ -50,12 +97,20 @@ def percent(job: JobView) -> int:
     return 100 * job.progress.done // max(job.progress.total, 1)
 
 
-def _show_bar(views: Iterable[JobView]) -> JobView:
+def amount(job: JobView) -> str:
+    """`120 of 1000 steps`: how far a job is, in its own unit; empty where that is percent."""
+    progress = job.progress
+    if progress.unit == PERCENT:
+        return ""
+    return f"{progress.done} of {progress.total} {progress.unit}"
+
+
+def _show_bar(views: Iterable[JobView], detail: Detail) -> JobView:
     iterator = iter(views)
     view = next(iterator)
     bar: ProgressBar[JobView] = click.progressbar(
         length=max(view.progress.total, 1),
-        item_show_func=lambda job: "" if job is None else describe(job),
+        item_show_func=lambda job: "" if job is None else _join(describe(job), detail(job)),
         file=sys.stderr,
     )
     with bar:
@@ -66,17 +121,21 @@ def _show_bar(views: Iterable[JobView]) -> JobView:
     return view
 
 
-def _show_lines(views: Iterable[JobView]) -> JobView:
+def _show_lines(views: Iterable[JobView], detail: Detail) -> JobView:
     last_line, said_at, view = "", 0.0, None
     for view in views:
         status = describe(view)
         if status != last_line or time.monotonic() - said_at >= LINE_SECONDS:
-            done, total = view.progress.done, view.progress.total
-            click.echo(f"{status}, {percent(view)} % ({done} of {total} image-steps)", err=True)
+            far = f"{percent(view)} %" + (f" ({amount(view)})" if amount(view) else "")
+            click.echo(_join(status, far, detail(view)), err=True)
             last_line, said_at = status, time.monotonic()
     if view is None:
         raise ValueError("there must be at least one view")
     return view
+
+
+def _join(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _duration(job: JobView) -> str:

@@ -106,6 +106,8 @@ class _Follower:
         if update.status is not view.status:
             yield self.fetch()
             return
-        changes = {"status_seq": update.status_seq, "progress": update.progress}
+        # The unit stays: an older dispatcher does not tell it.
+        progress = update.progress.model_copy(update={"unit": view.progress.unit})
+        changes = {"status_seq": update.status_seq, "progress": progress}
         self._view = view.model_copy(update=changes)
         yield self._view

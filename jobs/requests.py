@@ -39,7 +39,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 def _contradiction(fields: Sequence[str], allowed: str) -> PydanticCustomError:
     """The error of fields that do not go together, for whoever shows errors field by field."""
     return PydanticCustomError(
-        "contradiction", "{allowed} must be given", {"fields": list(fields), "allowed": allowed}
+        "contradiction", "give {allowed}", {"fields": list(fields), "allowed": allowed}
     )
 
 

@@ -21,5 +21,9 @@ from darkroom.results import save_results
 )
 @with_client
 def command(client: Client, job_id: str, folder: Path) -> None:
-    """Save what JOB made: collage.png, images/000.png, …, images.npy and job.json."""
+    """Save what JOB made, and job.json.
+
+    Of a sample job: collage.png, images.npy and images/000.png, …; of a training: the checkpoint,
+    metrics.json and figures; of an evaluation: metrics.json and figures.
+    """
     click.echo(f"{save_results(client, job_id, folder)} files in {folder}/", err=True)

@@ -16,6 +16,6 @@ def command(client: Client, limit: int, status: str | None) -> None:
     """List the newest jobs: id, status, progress, kind, submitter, time (UTC), name."""
     for job in client.list_jobs(limit, status).items:
         click.echo(
-            f"{job.id}  {job.status.value:<9}  {progress.percent(job):>3} %  {job.kind:<8}  "
+            f"{job.id}  {job.status.value:<9}  {progress.percent(job):>3} %  {job.kind:<10}  "
             f"{job.submitter:<12}  {job.created_at:%Y-%m-%d %H:%M}  {job.name or ''}".rstrip()
         )

@@ -5,7 +5,6 @@ import click
 from darkroom import progress
 from darkroom.client import Client
 from darkroom.options import with_client
-from darkroom.watching import follow
 
 
 @click.command("watch")
@@ -13,4 +12,4 @@ from darkroom.watching import follow
 @with_client
 def command(client: Client, job_id: str) -> None:
     """Follow JOB until it ends; exit with 1 if it did not succeed."""
-    progress.finish(progress.show(follow(client, job_id)))
+    progress.watch(client, job_id)

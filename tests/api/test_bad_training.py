@@ -64,7 +64,7 @@ def test_a_value_out_of_its_range_is_named_with_the_range(
 def test_two_limits_of_one_training_are_both_named(client: FlaskClient) -> None:
     answer = refuse(client, "train_ddpm", {"steps": 5, "minutes": 2.5})
 
-    assert answer.json["detail"] == "params: at most one of steps, minutes, images must be given"
+    assert answer.json["detail"] == "params: give at most one of steps, minutes, images"
     assert [(each["field"], each["value"]) for each in answer.json["errors"]] == [
         ("params.steps", 5),
         ("params.minutes", 2.5),
@@ -75,7 +75,7 @@ def test_two_limits_of_one_training_are_both_named(client: FlaskClient) -> None:
 def test_an_evaluation_needs_exactly_one_subject(client: FlaskClient, params: Params) -> None:
     answer = refuse(client, "evaluate", params)
 
-    assert answer.json["detail"] == "params: exactly one of job and checkpoint must be given"
+    assert answer.json["detail"] == "params: give exactly one of job and checkpoint"
     assert [(each["field"], each["value"]) for each in answer.json["errors"]] == [
         ("params.job", params.get("job")),
         ("params.checkpoint", params.get("checkpoint")),

@@ -1,4 +1,4 @@
-"""submit, watch, jobs, cancel, download and import against a running system."""
+"""The commands that talk to a server, against a running system."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from PIL import Image
 Run = Callable[..., Any]
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
-SMALL = ("--param", "count=3", "--param", "num_inference_steps=2", "--param", "columns=3")
+SMALL = ("--count", "3", "--num-inference-steps", "2", "--param", "columns=3")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def test_a_job_is_submitted_watched_listed_and_downloaded(
     shared_up: Any, darkroom: Run, checkpoint: str, tmp_path: Path
 ) -> None:
     submitted = darkroom(
-        *("submit", "sample", *SMALL, "--param", f"checkpoint={checkpoint}", "--name", "three"),
+        *("submit", "sample", *SMALL, "--checkpoint", checkpoint, "--name", "three"),
         "--watch",
         url=shared_up.url,
     )
@@ -46,6 +46,7 @@ def test_a_job_is_submitted_watched_listed_and_downloaded(
 
     assert submitted.returncode == 0, submitted.stderr
     assert f"job {job_id} succeeded" in submitted.stderr
+    assert "of 6 image-steps)" in submitted.stderr
     assert any(
         line.startswith(job_id) and "succeeded" in line and "100 %" in line and "three" in line
         for line in listed.stdout.splitlines()
@@ -65,12 +66,14 @@ def test_a_job_is_submitted_watched_listed_and_downloaded(
 def test_watching_an_ended_job_says_how_it_ended(
     shared_up: Any, darkroom: Run, checkpoint: str
 ) -> None:
-    arguments = ("--param", "count=50", "--param", f"checkpoint={checkpoint}")
+    arguments = ("--count", "50", "--checkpoint", checkpoint)
     job_id = darkroom("submit", "sample", *arguments, url=shared_up.url).stdout.strip()
 
     canceled = darkroom("cancel", job_id, url=shared_up.url)
     watched = darkroom("watch", job_id, url=shared_up.url)
     again = darkroom("cancel", job_id, url=shared_up.url)
+    retried = darkroom("retry", job_id, url=shared_up.url)
+    darkroom("cancel", retried.stdout.strip(), url=shared_up.url)
 
     assert canceled.returncode == 0
     assert f"job {job_id} canceled" in canceled.stderr
@@ -78,9 +81,69 @@ def test_watching_an_ended_job_says_how_it_ended(
     assert f"job {job_id} canceled" in watched.stderr
     assert again.returncode == 1
     assert "409 job_ended" in again.stderr
+    assert retried.returncode == 0
+    assert retried.stdout.strip() not in ("", job_id)
 
 
-@pytest.mark.parametrize("command", ["watch", "cancel", "download"])
+def test_a_training_is_watched_in_its_unit_with_its_loss_and_downloaded(
+    shared_up: Any, darkroom: Run, tmp_path: Path
+) -> None:
+    small = ("--synthetic-count", "100", "--width", "8", "--batch-size", "8", "--steps", "4")
+    trained = darkroom(
+        "submit", "train_ddpm", *small, "--no-horizontal-flips", "--watch", url=shared_up.url
+    )
+    job_id = trained.stdout.strip()
+    downloaded = darkroom("download", job_id, "--to", "trained", url=shared_up.url)
+    listed = darkroom("checkpoints", url=shared_up.url)
+
+    assert trained.returncode == 0, trained.stderr
+    assert "of 4 steps" in trained.stderr
+    assert downloaded.returncode == 0, downloaded.stderr
+    job = json.loads((tmp_path / "trained" / "job.json").read_text())
+    assert job["params"]["horizontal_flips"] is False
+    metrics = json.loads((tmp_path / "trained" / "metrics.json").read_text())
+    assert metrics["steps"] == 4
+    assert [path.suffix for path in (tmp_path / "trained").glob("*.safetensors")]
+    assert any(job_id in line for line in listed.stdout.splitlines())
+
+
+def test_a_dataset_is_imported_and_listed(shared_up: Any, darkroom: Run, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    np.save(tmp_path / "faces.npy", random.integers(0, 256, (5, 48, 48), np.uint8))
+    np.save(tmp_path / "ages.npy", np.array([20, 30, -1, 50, 60]))
+
+    imported = darkroom(
+        *("import", "dataset", "faces.npy", "ages.npy", "--name", "five"), url=shared_up.url
+    )
+    listed = darkroom("datasets", url=shared_up.url)
+
+    assert imported.returncode == 0, imported.stderr
+    assert "five: 5 faces, 4 with an age" in imported.stderr
+    rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
+    assert rows[0][:3] == ["synthetic", "any", "any"]
+    assert [imported.stdout.strip(), "5", "4", "five"] in rows
+
+
+def test_faces_that_are_none_are_rejected_with_what_to_do(
+    shared_up: Any, darkroom: Run, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "faces.npy", np.zeros((5, 48, 48, 3), np.uint8))
+
+    answer = darkroom("import", "dataset", "faces.npy", url=shared_up.url)
+
+    assert answer.returncode == 1
+    assert "dataset_rejected" in answer.stderr
+    assert "@ [0.299, 0.587, 0.114]" in answer.stderr
+
+
+def test_workers_are_listed(shared_up: Any, darkroom: Run) -> None:
+    answer = darkroom("workers", url=shared_up.url)
+
+    assert answer.returncode == 0
+    assert "cpu" in answer.stdout
+
+
+@pytest.mark.parametrize("command", ["watch", "cancel", "download", "retry"])
 def test_a_job_that_does_not_exist_is_a_clear_error(
     shared_up: Any, darkroom: Run, command: str
 ) -> None:
@@ -92,7 +155,7 @@ def test_a_job_that_does_not_exist_is_a_clear_error(
 
 
 def test_a_wrong_parameter_is_named_with_what_is_allowed(shared_up: Any, darkroom: Run) -> None:
-    answer = darkroom("submit", "sample", "--param", "count=0", url=shared_up.url)
+    answer = darkroom("submit", "sample", "--count", "0", url=shared_up.url)
 
     assert answer.returncode == 1
     assert "params.count" in answer.stderr
