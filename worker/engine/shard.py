@@ -99,7 +99,8 @@ class ShardRun:
     def wait_for(self, work: Callable[[], T]) -> T:
         """Do something long that cannot say itself that it goes on; it runs in a thread.
 
-        After `engine_load_seconds` nothing more is said, so that a hang is noticed.
+        When `done` has not changed for `engine_load_seconds`, nothing more is said, so that a
+        hang is noticed.
 
         Raises:
             InterruptedShard: the consumer asked for it; the thread ends when it is done.
@@ -107,9 +108,11 @@ class ShardRun:
         executor = ThreadPoolExecutor(1)
         future = executor.submit(work)
         executor.shutdown(wait=False)
-        patience_ends = time.monotonic() + self.settings.engine_load_seconds
+        done, changed_at = self.done, time.monotonic()
         while wait([future], ASK_SECONDS).not_done:
-            if time.monotonic() < patience_ends:
+            if self.done != done:
+                done, changed_at = self.done, time.monotonic()
+            if time.monotonic() - changed_at < self.settings.engine_load_seconds:
                 self.between_steps()
         return future.result()
 
