@@ -7,6 +7,7 @@ from dashboard.filters import add_filters
 from dashboard.headers import add_headers
 from dashboard.pages import Pages
 from dashboard.submission import SubmissionPages
+from dashboard.uploads import UploadPages
 from jobs.service import JobService
 from jobs.settings import WebSettings
 
@@ -16,7 +17,7 @@ MAX_UPLOAD_BYTES: int = WebSettings.model_fields["max_upload_bytes"].default
 def blueprint(service: JobService, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> Blueprint:
     """The pages over this service, for the root of a Flask app.
 
-    The app sets `flask.g.submitter` before each request. Uploads are checkpoints of at most
+    The app sets `flask.g.submitter` before each request. Uploads have at most
     `max_upload_bytes`.
     """
     pages = Blueprint(
@@ -27,7 +28,8 @@ def blueprint(service: JobService, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> 
         static_url_path="/assets",  # an app has a /static of its own
     )
     Pages(service).add_to(pages)
-    SubmissionPages(service, max_upload_bytes).add_to(pages)
+    SubmissionPages(service).add_to(pages)
+    UploadPages(service, max_upload_bytes).add_to(pages)
     add_filters(pages)
     add_error_pages(pages)
     pages.after_request(add_headers)

@@ -23,7 +23,9 @@ def error_page(error: Exception) -> Response:
         log.error("a page failed", exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         message = "Something unexpected went wrong; the server's log says what."
-    job_id = error.details.get("job_id") if isinstance(error, errors.JobEndedError) else None
+    job_id = None
+    if isinstance(error, errors.JobEndedError | errors.JobActiveError):
+        job_id = error.details.get("job_id")
     page = render_template("error.html", status=status, message=message, job_id=job_id)
     response = make_response(page, status)
     if isinstance(error, HTTPException):

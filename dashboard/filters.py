@@ -1,10 +1,14 @@
 """Jinja filters: times, sizes and numbers as people read them."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask import Blueprint
 
 from jobs.contract import JobView, Progress, ShardView
+
+Params = Mapping[str, Any]
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -95,21 +99,57 @@ def faces(count: int) -> str:
 
 def job_title(job: JobView) -> str:
     """What a job is called: its name, or what it makes."""
-    return job.name or faces(job.params["count"])
+    return job.name or _PRODUCTS[job.kind](job.params)
 
 
 def recipe(job: JobView) -> str:
     """A job's main parameters in one line, but not what its title says."""
-    params = job.params
+    parts = _RECIPES[job.kind](job.params)
+    return " · ".join([_PRODUCTS[job.kind](job.params), *parts] if job.name else parts)
+
+
+def amount(progress: Progress) -> str:
+    """How much has to be done, in its unit: `1,500 image-steps`, `10 min 00 s of training`."""
+    if progress.unit == "seconds":
+        return f"{duration(progress.total)} of training"
+    return f"{progress.total:,} {progress.unit}"
+
+
+def as_typed(value: object) -> str:
+    """A parameter as a form's field holds it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sample_recipe(params: Params) -> list[str]:
     steps = params["num_inference_steps"]
-    parts = [params["sampler"].upper(), f"{steps:,} {'step' if steps == 1 else 'steps'}"]
-    if job.name:
-        parts.insert(0, faces(params["count"]))
-    return " · ".join(parts)
+    return [params["sampler"].upper(), f"{steps:,} {'step' if steps == 1 else 'steps'}"]
+
+
+def _training_recipe(params: Params) -> list[str]:
+    for unit in ("steps", "images"):
+        if params[unit] is not None:
+            return [f"{params[unit]:,} {unit}", f"dataset {params['dataset']}"]
+    return [f"{params['minutes']:g} minutes", f"dataset {params['dataset']}"]
+
+
+_PRODUCTS: Mapping[str, Callable[[Params], str]] = {
+    "sample": lambda params: faces(params["count"]),
+    "train_ddpm": lambda params: f"Training at width {params['width']}",
+    "evaluate": lambda params: (
+        f"Evaluation of job {params['job']}"
+        if params["job"]
+        else f"Evaluation of checkpoint {params['checkpoint']}"
+    ),
+}
+_RECIPES: Mapping[str, Callable[[Params], list[str]]] = {
+    "sample": _sample_recipe,
+    "train_ddpm": _training_recipe,
+    "evaluate": lambda params: [f"dataset {params['dataset']}"],
+}
 
 
 def add_filters(pages: Blueprint) -> None:
     """Make them known to the templates."""
     times = (utc, ago, duration, run_time, time_left)
-    for each in (*times, file_size, number, percent, job_title, recipe):
+    for each in (*times, file_size, number, percent, amount, job_title, recipe):
         pages.add_app_template_filter(each)

@@ -1,18 +1,22 @@
 """The pages that show jobs, their faces and the workers."""
 
+import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.contact_sheet import find, finished_faces, sheet_of
+from dashboard.contact_sheet import find
+from dashboard.filters import as_typed
+from dashboard.job_parts import parts_of
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
 from jobs.errors import ValidationError
 from jobs.service import JobService
 
 API = "/api/v1"
 JOBS_PER_PAGE = 24
+SHEET = "sheet.png"  # faces of a trained network
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Pages:
         pages.add_url_rule("/", "index", self.index)
         pages.add_url_rule("/jobs/<job_id>", "job", self.job)
         pages.add_url_rule("/jobs/<job_id>/cancel", "cancel", self.cancel, methods=["POST"])
+        pages.add_url_rule("/jobs/<job_id>/retry", "retry", self.retry, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/previews/<int:shard>.png", "preview", self.preview)
         pages.add_url_rule("/workers", "workers", self.workers)
         pages.add_url_rule("/favicon.ico", "favicon", self.favicon)
@@ -62,26 +67,31 @@ class Pages:
         job = self._service.get_job(job_id)
         shards = self._service.list_shards(job_id)
         artifacts = self._service.list_artifacts(job_id)
-        sheet = sheet_of(artifacts, request.args.get("faces", 1, int))
-        first_images = {shard.index: shard.first_image for shard in shards}
         return render_template(
             "job.html",
             job=job,
             shards=shards,
             previews=[shard for shard in shards if _has_preview(shard)],
-            sheet=sheet,
-            faces=[] if sheet else finished_faces(artifacts, first_images),
-            images=find(artifacts, ArtifactRole.IMAGES),
-            again={key: _typed(value) for key, value in job.params.items() if value is not None},
+            artifacts=[each for each in artifacts if each.shard is None],
+            again={key: as_typed(value) for key, value in job.params.items() if value is not None},
+            once=secrets.token_hex(16),
             is_active=not job.status.has_ended,
             broker_is_away=not job.status.has_ended and not self._service.broker_is_reachable(),
             api=API,
+            **parts_of(self._service, job, shards, artifacts),
         )
 
     def cancel(self, job_id: str) -> Response:
         """Cancel, and show the job."""
         self._service.cancel(job_id)
         return redirect(url_for(".job", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+    def retry(self, job_id: str) -> Response:
+        """Make the job anew, once for each page that was sent, and show the new one."""
+        once = request.form.get("once", "")
+        key = f"form-{once}" if once.isalnum() else None
+        submission = self._service.retry(job_id, g.submitter, key)
+        return redirect(url_for(".job", job_id=submission.job.id), HTTPStatus.SEE_OTHER)
 
     def preview(self, job_id: str, shard: int) -> Response:
         """The newest preview of a shard; pages put its version into the query string."""
@@ -107,8 +117,10 @@ class Pages:
 
     def _thumbnail(self, job: JobView) -> Thumbnail | None:
         if job.status is JobStatus.SUCCEEDED:
-            collage = find(self._service.list_artifacts(job.id), ArtifactRole.COLLAGE)
-            return Thumbnail(f"{API}/artifacts/{collage.id}") if collage else None
+            artifacts = self._service.list_artifacts(job.id)
+            sheets = [each for each in artifacts if each.name == SHEET]
+            shown = find(artifacts, ArtifactRole.COLLAGE) or next(iter(sheets), None)
+            return Thumbnail(f"{API}/artifacts/{shown.id}") if shown else None
         if job.status is not JobStatus.RUNNING:
             return None
         for shard in self._service.list_shards(job.id):
@@ -137,7 +149,3 @@ def _status_filter() -> JobStatus | None:
             allowed=allowed,
         )
     return JobStatus(wanted)
-
-
-def _typed(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

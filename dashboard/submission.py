@@ -1,124 +1,128 @@
-"""The pages that take something in: the submit form, and checkpoints."""
+"""The pages that submit a job: a form for each kind."""
 
 import hashlib
 import json
 import secrets
-import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
-from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from dashboard.filters import file_size
-from dashboard.forms import (
-    PRESETS,
+from dashboard.filters import job_title
+from dashboard.forms import FORMS
+from dashboard.forms.fields import Choices, KindForm, Preset, Source
+from dashboard.forms.reading import (
     Form,
     FormError,
     errors_of,
-    fields_for,
     parse,
     prefilled,
     typed,
+    with_choices,
 )
-from jobs.contract import CheckpointView
-from jobs.errors import CheckpointRejectedError, JobError
+from jobs.contract import JobStatus
+from jobs.errors import JobError, ValidationError
+from jobs.kinds.evaluate import MIN_IMAGES
+from jobs.kinds.references import NOISE_PREDICTOR
+from jobs.requests import BUNDLED, SYNTHETIC
 from jobs.service import JobService
 
 Answer = str | Response | tuple[str, HTTPStatus]
-LONGEST_NAME = 200
-MULTIPART_OVERHEAD = 2**16  # bytes around the file: boundaries, headers, the name
+JOBS_OFFERED = 100  # newest that succeeded, of which those with faces can be evaluated
 
 
 class SubmissionPages:
-    """A new job, and checkpoints."""
+    """A new job."""
 
-    def __init__(self, service: JobService, max_upload_bytes: int) -> None:
-        """Hand everything to this service; files are of at most `max_upload_bytes`."""
+    def __init__(self, service: JobService) -> None:
+        """Hand everything to this service."""
         self._service = service
-        self._max_upload_bytes = max_upload_bytes
 
     def add_to(self, pages: Blueprint) -> None:
         """Serve them."""
         pages.add_url_rule("/new", "new", self.new)
         pages.add_url_rule("/new", "submit", self.submit, methods=["POST"])
-        pages.add_url_rule("/checkpoints", "checkpoints", self.checkpoints)
-        pages.add_url_rule("/checkpoints", "upload", self.upload, methods=["POST"])
 
     def new(self) -> str:
-        """The submit form, prefilled by the query string."""
-        return self._form_page(prefilled(request.args))
+        """The submit form of a kind, prefilled by the query string."""
+        kind = _kind(request.args)
+        return self._page(kind, prefilled(kind, request.args))
 
     def submit(self) -> Answer:
         """Submit what was typed and show the job, or show the form again with what is wrong."""
-        values = typed(request.form)
+        kind = _kind(request.form)
+        values = typed(kind, request.form)
         try:
-            submission = self._service.submit(parse(values), g.submitter, _once(values))
+            submission = self._service.submit(parse(kind, values), g.submitter, _once(values))
         except FormError as error:
             form = Form(values, error.errors)
         except JobError as error:
-            form = Form(values, errors_of(error))
+            form = Form(values, errors_of(kind, error))
         else:
             return redirect(url_for(".job", job_id=submission.job.id), HTTPStatus.SEE_OTHER)
-        return self._form_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+        return self._page(kind, form), HTTPStatus.UNPROCESSABLE_ENTITY
 
-    def _form_page(self, form: Form) -> str:
-        checkpoints = self._service.list_checkpoints()
+    def _page(self, kind: KindForm, form: Form) -> str:
+        fields = with_choices(kind, self._sources(kind), form.values)
         return render_template(
             "new.html",
+            kinds=FORMS.values(),
+            kind=kind,
             form=form,
-            fields=fields_for(checkpoints, form.values["checkpoint"]),
-            presets=PRESETS,
+            fields=fields,
+            presets=[self._fitted(preset, form) for preset in kind.presets],
             once=secrets.token_hex(16),
         )
 
-    def checkpoints(self) -> str:
-        """The checkpoints, and a form that uploads one."""
-        return self._checkpoint_page({}, "")
-
-    def upload(self) -> Answer:
-        """Import an uploaded checkpoint, or say beside the field what is wrong with it."""
-        request.max_content_length = self._max_upload_bytes + MULTIPART_OVERHEAD
-        try:
-            added = self._import(request.files.get("file"), request.form.get("name", "").strip())
-        except RequestEntityTooLarge:
-            limit = file_size(self._max_upload_bytes)
-            message = f"The file is over the limit of {limit}."
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            return self._checkpoint_page({"file": message}, ""), status
-        except FormError as error:
-            page = self._checkpoint_page(error.errors, request.form.get("name", ""))
-            return page, HTTPStatus.UNPROCESSABLE_ENTITY
-        target = url_for(".checkpoints", added=added.id, _anchor=added.id)
-        return redirect(target, HTTPStatus.SEE_OTHER)
-
-    def _import(self, file: FileStorage | None, name: str) -> CheckpointView:
-        if file is None or not file.filename:
-            raise FormError({"file": "Choose a file: a .cpt of the course, or .safetensors."})
-        if len(name) > LONGEST_NAME:
-            raise FormError(
-                {"name": f"The name must be at most {LONGEST_NAME} characters, not {len(name)}."}
+    def _sources(self, kind: KindForm) -> dict[Source, Choices]:
+        """What there is to choose from, as far as this form asks."""
+        asked = {each.source for each in kind.fields}
+        sources: dict[Source, Choices] = {}
+        if "noise_predictors" in asked:
+            sources["noise_predictors"] = tuple(
+                (each.id, f"{each.name} (width {each.width})")
+                for each in self._service.list_checkpoints()
+                if each.architecture == NOISE_PREDICTOR
             )
-        with tempfile.TemporaryDirectory(prefix="darkroom-upload-") as folder:
-            path = Path(folder) / "upload"
-            file.save(path)
-            stem = Path(file.filename).stem[:LONGEST_NAME]
-            try:
-                return self._service.import_checkpoint(path, name or stem or "checkpoint")
-            except CheckpointRejectedError as error:
-                raise FormError({"file": error.message}) from error
+        if "datasets" in asked:
+            sources["datasets"] = tuple(
+                (each.id, each.name if each.count is None else f"{each.name} ({each.count:,})")
+                for each in self._service.list_datasets()
+            )
+        if "jobs" in asked:
+            jobs = self._service.list_jobs(JOBS_OFFERED, status=JobStatus.SUCCEEDED).items
+            sources["jobs"] = tuple(
+                (job.id, f"{job_title(job)} ({job.id})")
+                for job in jobs
+                if job.kind == "sample" and job.params["count"] >= MIN_IMAGES
+            )
+        return sources
 
-    def _checkpoint_page(self, errors: Mapping[str, str], name: str) -> str:
-        return render_template(
-            "checkpoints.html",
-            checkpoints=self._service.list_checkpoints(),
-            errors=errors,
-            name=name,
-            added=request.args.get("added", ""),
+    def _fitted(self, preset: Preset, form: Form) -> Preset:
+        """The preset for the chosen checkpoint: the bundled one may hold no data to start from."""
+        settings = dict(preset.settings)
+        chosen = form.values.get("checkpoint")
+        if chosen:
+            settings["checkpoint"] = chosen
+        if settings.get("prior") == "data" and chosen == BUNDLED:
+            bundled = self._service.get_checkpoint(BUNDLED)
+            if not bundled.description.get("prior_components"):
+                settings["prior_dataset"] = SYNTHETIC
+        return Preset(preset.label, preset.recipe, settings)
+
+
+def _kind(given: Mapping[str, str]) -> KindForm:
+    name = given.get("kind", next(iter(FORMS)))
+    if name not in FORMS:
+        allowed = ", ".join(FORMS)
+        raise ValidationError(
+            f"kind must be one of {allowed}, not {name!r}",
+            field="kind",
+            value=name,
+            allowed=allowed,
         )
+    return FORMS[name]
 
 
 def _once(values: Mapping[str, str]) -> str | None:

@@ -23,18 +23,19 @@ from playwright.sync_api import Browser, sync_playwright
 
 from darkroom.web import create_app, end_streams
 from formats.architectures import unet_shapes
-from formats.checkpoint import write_checkpoint
+from formats.checkpoint import read_checkpoint, write_checkpoint
+from formats.checkpoint_facts import checkpoint_facts
 from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
 from jobs import store, transitions
 from jobs.artifacts import attempt_folder
-from jobs.contract import ArtifactRole, JobUpdate, Progress
+from jobs.contract import ArtifactRole, JobUpdate
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
 from jobs.requests import job_request_adapter
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
 from jobs.streams import DispatcherStreams, WorkerStreams
-from jobs.tables import Shard
+from jobs.tables import Job, Shard
 from synthetic import synthetic_faces
 
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -78,6 +79,25 @@ class Bench:
         )
         return self.service.submit(request, submitter).job.id
 
+    def submit_kind(self, kind: str, name: str | None = None, **params: Any) -> str:
+        request = job_request_adapter.validate_python(
+            {"kind": kind, "name": name, "params": params}
+        )
+        return self.service.submit(request, "ada").job.id
+
+    def train_on(self, job: str, done: int, version: int = 1) -> None:
+        """A training has come so far: its loss falls, and a sheet shows what it draws."""
+        shard = self.service.list_shards(job)[0]
+        sheet = collage(_faces(20, version), 10)
+        self._previews.put_preview(shard.id, version, encode_png(sheet))
+        self.report(job, 0, done=done, curves=training_curves(done), preview_version=version)
+
+    def end(self, job: str, files: dict[str, tuple[ArtifactRole, bytes, list[int]]]) -> None:
+        """The one shard of a job succeeds with these files."""
+        total = self.service.get_job(job).progress.total
+        curves = training_curves(total) if self.service.curves(job).curves else {}
+        self.report(job, 0, ReportStatus.SUCCEEDED, files=files, done=total, curves=curves)
+
     def worker_is_online(self, worker: str = WORKER) -> None:
         heartbeat = Heartbeat(
             worker=worker,
@@ -87,7 +107,14 @@ class Bench:
             version="0.1.0",
             slots=1,
             running=[],
-            capabilities={"device": "cuda:0", "precision": "bfloat16"},
+            capabilities={
+                "device": "cuda:0",
+                "name": "H200",
+                "precision": "bfloat16",
+                "threads": 4,
+                "torch": "2.13.0",
+                "kinds": ["evaluate", "sample", "train_ddpm"],
+            },
         )
         with self.service._database.write() as session:
             store.note_worker(session, heartbeat)
@@ -99,6 +126,7 @@ class Bench:
         status: ReportStatus = ReportStatus.RUNNING,
         step: int = 0,
         worker: str = WORKER,
+        files: dict[str, tuple[ArtifactRole, bytes, list[int]]] | None = None,
         **said: Any,
     ) -> None:
         """A report of this shard's newest attempt is recorded; it is sent first if it waits."""
@@ -107,7 +135,9 @@ class Bench:
             if shard.holder is None and shard.sent_to is None:
                 transitions.send_anew(session, shard.id, shard.attempt, worker)
                 session.refresh(shard)
-            artifacts = self._results(shard, worker) if status is ReportStatus.SUCCEEDED else []
+            artifacts = []
+            if status is ReportStatus.SUCCEEDED:
+                artifacts = self._keep(shard, worker, files or self._results(shard))
             report = Report(
                 worker=worker,
                 job_id=job,
@@ -115,7 +145,7 @@ class Bench:
                 attempt=shard.attempt,
                 seq=time.monotonic_ns(),
                 status=status,
-                done=step * shard.image_count if shard.kind == "sample" else 0,
+                done=said.pop("done", step * shard.image_count if shard.kind == "sample" else 0),
                 running=[],
                 **said,
             )
@@ -123,6 +153,7 @@ class Bench:
             assert recorded.counts
             if artifacts:
                 store.add_artifacts(session, shard, artifacts)
+                store.add_trained_checkpoints(session, session.get_one(Job, job), artifacts)
             transitions.refresh_job(session, job)
         version = said.get("preview_version")
         self.publish(job, {index: version} if version else {}, recorded.is_change)
@@ -133,7 +164,7 @@ class Bench:
             job_id=job,
             status=view.status,
             status_seq=view.status_seq,
-            progress=Progress(done=view.progress.done, total=view.progress.total),
+            progress=view.progress,
             previews=previews,
             shards_changed=shards_changed,
         )
@@ -158,8 +189,7 @@ class Bench:
                 self.report(job, shard.index, step=steps)
                 self.report(job, shard.index, ReportStatus.SUCCEEDED, step=steps)
 
-    def _results(self, shard: Shard, worker: str) -> list[ArtifactRecord]:
-        folder = attempt_folder(shard.job_id, shard.id, shard.attempt, worker)
+    def _results(self, shard: Shard) -> dict[str, tuple[ArtifactRole, bytes, list[int]]]:
         faces = _faces(shard.image_count, shard.first_image)
         array = io.BytesIO()
         np.save(array, faces)
@@ -169,6 +199,15 @@ class Bench:
             sheet = collage(faces, columns)
             size = [sheet.height, sheet.width]
             files["collage.png"] = (ArtifactRole.COLLAGE, encode_png(sheet), size)
+        return files
+
+    def _keep(
+        self,
+        shard: Shard,
+        worker: str,
+        files: dict[str, tuple[ArtifactRole, bytes, list[int]]],
+    ) -> list[ArtifactRecord]:
+        folder = attempt_folder(shard.job_id, shard.id, shard.attempt, worker)
         records = []
         for name, (role, content, shape) in files.items():
             self.service._artifacts.write_bytes(f"{folder}/{name}", content)
@@ -181,9 +220,27 @@ class Bench:
                     media_type="image/png" if name.endswith("png") else "application/octet-stream",
                     size_bytes=len(content),
                     sha256=sha256(content).hexdigest(),
+                    details=self._facts(content) if role is ArtifactRole.CHECKPOINT else {},
                 )
             )
         return records
+
+    def _facts(self, content: bytes) -> dict[str, Any]:
+        path = self.folder / "trained.safetensors"
+        path.write_bytes(content)
+        tensors, description = read_checkpoint(path)
+        return checkpoint_facts(description, tensors)
+
+
+def training_curves(done: int) -> dict[str, list[tuple[float, float]]]:
+    """Losses that fall with the steps, as a training reports them."""
+    steps = np.unique(np.linspace(1, max(done, 1), 60).astype(int))
+    loss = 0.04 + 0.9 / (1 + steps / 20)
+    held_out = steps[::6]
+    return {
+        "loss": [(float(step), float(value)) for step, value in zip(steps, loss, strict=True)],
+        "held_out_loss": [(float(step), 0.05 + 0.9 / (1 + float(step) / 20)) for step in held_out],
+    }
 
 
 def _faces(count: int, start: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -3,12 +3,19 @@
 import html
 import io
 import re
+from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 
+from darkroom.commands.submit import REQUESTS
 from darkroom.web import create_app
-from dashboard.forms import FIELDS, MAY_BE_EMPTY, PARAMETERS
-from jobs.requests import SampleJob, SampleParams
+from dashboard.filters import as_typed
+from dashboard.forms import FORMS
+from dashboard.forms.reading import parse, prefilled
+from formats.architectures import FACE_FEATURES
+from formats.checkpoint import write_checkpoint
+from formats.description import CheckpointDescription
 
 
 @pytest.fixture
@@ -23,7 +30,9 @@ def typed(bench):
         "variance": "posterior",
         "eta": "0.5",
         "clip_x_0": "true",
-        "prior": "standard",
+        "timesteps": "trailing",
+        "prior": "data",
+        "prior_dataset": "synthetic",
         "seed": "18446744073709551615",
         "name": "Typed",
         "priority": "-3",
@@ -43,27 +52,47 @@ def value_of(page, name):
     return html.unescape(re.search(r'value="([^"]*)"', tag)[1])
 
 
-def test_the_form_has_every_parameter_with_the_contract_s_default():
-    assert {each.name for each in PARAMETERS} == set(SampleParams.model_fields)
-    defaults = SampleParams().model_dump()
-    for each in PARAMETERS:
-        if each.name in MAY_BE_EMPTY:
-            assert defaults[each.name] is None
-        elif isinstance(defaults[each.name], bool):
-            assert each.default == str(defaults[each.name]).lower()
-        else:
-            assert type(defaults[each.name])(each.default) == defaults[each.name]
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_form_has_every_parameter_with_the_contract_s_default_and_shows_each_once(kind):
+    form = FORMS[kind]
+    model = REQUESTS[kind].model_fields["params"].annotation
+    parameters = set(model.model_fields) - {"preset"}  # which the links beside the form stand for
+
+    assert {each.name for each in form.fields} == parameters
+    shown = [name for section in form.sections for row in section.rows for name in row]
+    assert sorted(shown) == sorted(parameters)
+    for each in form.fields:
+        default = model.model_fields[each.name].default
+        assert each.default == ("" if default is None else as_typed(default))
+        assert each.is_optional == (default is None)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, each in FIELDS.items() if each.minimum is not None]
-)
-def test_the_form_s_ranges_are_the_contract_s(name):
-    model = SampleParams if name in SampleParams.model_fields else SampleJob
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_form_s_defaults_and_presets_are_whole_requests(kind):
+    form = FORMS[kind]
+    settings = [preset.settings for preset in form.presets]
+    if kind == "evaluate":
+        settings = [{"checkpoint": "bundled"}]
 
-    schema = model.model_json_schema()["properties"][name]
+    for each in [{}, *settings][kind == "evaluate" :]:
+        request = parse(form, prefilled(form, each).values)
+        assert request.kind == kind
 
-    assert (FIELDS[name].minimum, FIELDS[name].maximum) == (schema["minimum"], schema["maximum"])
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_what_a_hint_says_is_what_a_browser_and_the_contract_take(kind):
+    model = REQUESTS[kind].model_fields["params"].annotation
+    schemas = model.model_json_schema()["properties"]
+
+    for each in FORMS[kind].fields:
+        (schema,) = (
+            s for s in schemas[each.name].get("anyOf", [schemas[each.name]]) if s["type"] != "null"
+        )
+        if each.control == "number":
+            assert each.minimum == schema.get("minimum", schema.get("exclusiveMinimum"))
+            assert each.maximum == schema.get("maximum", schema.get("exclusiveMaximum"))
+        if "enum" in schema:
+            assert [value for value, _ in each.choices] == schema["enum"]
 
 
 def test_what_is_typed_becomes_a_job(client, bench, typed):
@@ -81,7 +110,10 @@ def test_what_is_typed_becomes_a_job(client, bench, typed):
         "variance": "posterior",
         "eta": 0.5,
         "clip_x_0": True,
-        "prior": "standard",
+        "preset": None,
+        "timesteps": "trailing",
+        "prior": "data",
+        "prior_dataset": "synthetic",
         "seed": 2**64 - 1,
     }
 
@@ -114,13 +146,15 @@ def test_the_same_form_sent_twice_is_one_job(client, typed):
         ("count", "", "Faces must be a whole number within 1 and 10,000, but it is empty."),
         ("columns", "101", "Columns must be a whole number within 1 and 100, not “101”."),
         ("num_inference_steps", "1001", "Denoising steps must be a whole number within 1 and"),
-        ("sampler", "euler", "Sampler must be ddpm or ddim, not “euler”."),
+        ("sampler", "euler", "Sampler must be ddpm, ddim or dpmpp_2m, not “euler”."),
         ("eta", "nan", "Eta must be a number within 0 and 1, not “nan”."),
         ("seed", "18446744073709551616", "Seed must be empty, or a whole number within 0 and"),
         ("seed", "-1", "Seed must be empty, or a whole number within 0 and"),
         ("seed", "9" * 5000, "Seed must be empty, or a whole number within 0 and"),
         ("priority", "101", "Priority must be a whole number within -100 and 100, not “101”."),
-        ("name", "x" * 201, "Name must be at most 200 characters, not “xxx"),
+        ("name", "x" * 201, "Name must be empty, or at most 200 characters, not “xxx"),
+        ("timesteps", "karras", "Where the steps lie must be one of the list, not “karras”."),
+        ("prior_dataset", "none", "params.prior_dataset: there is no dataset 'none'"),
         ("checkpoint", "none", "params.checkpoint: there is no checkpoint 'none'"),
         ("eta", "<script>", "Eta must be a number within 0 and 1, not “<script>”."),
     ],
@@ -149,7 +183,7 @@ def test_all_wrong_fields_are_said_at_once(client, typed):
 
 def test_submit_again_fills_the_form_with_the_job_s_settings(client, bench, typed):
     location = client.post("/new", data=typed).location
-    link = re.search(r'href="(/new\?[^"]+)"', client.get(location).text)[1]
+    link = re.search(r'href="(/new\?[^"]+)">Submit again', client.get(location).text)[1]
 
     page = client.get(html.unescape(link))
 
@@ -163,14 +197,99 @@ def test_submit_again_fills_the_form_with_the_job_s_settings(client, bench, type
     assert "This seed makes the very faces" in page.text
 
 
-def test_a_preset_fills_the_form(client, bench):
-    presets = re.search(r'<nav class="presets".*?</nav>', client.get("/new").text, re.S)[0]
-    quick = html.unescape(re.findall(r'href="([^"]+)"', presets)[1])
+def preset_links(page):
+    """Where the presets of a form lead."""
+    presets = re.search(r'<nav class="presets".*?</nav>', page.text, re.S)[0]
+    return [html.unescape(link) for link in re.findall(r'href="([^"]+)"', presets)]
 
+
+def test_a_preset_fills_the_form_and_can_be_submitted(client, bench):
+    assignment, fast, _ = preset_links(client.get("/new?checkpoint=bundled"))
+
+    page = client.get(fast)
+
+    assert value_of(page, "num_inference_steps") == "20"
+    assert re.search(r'value="dpmpp_2m" checked', page.text)
+    assert re.search(r'value="data" checked', page.text)
+    assert '<option value="logsnr" selected>' in page.text
+    assert value_of(client.get(assignment), "num_inference_steps") == "1000"
+    answer = client.post("/new", data=dict(parse_qsl(urlsplit(fast).query)))
+    assert answer.status_code == 303
+
+
+def test_a_training_is_submitted_with_one_limit(client, bench):
+    quick, good = preset_links(client.get("/new?kind=train_ddpm"))
     page = client.get(quick)
+    assert (value_of(page, "minutes"), value_of(page, "images")) == ("10", "")
+    assert value_of(client.get(good), "images") == "1000000"
+    typed = {"kind": "train_ddpm", "dataset": "synthetic", "minutes": "2.5", "width": "8"}
 
-    assert value_of(page, "num_inference_steps") == "50"
-    assert re.search(r'value="ddim" checked', page.text)
+    answer = client.post("/new", data=typed)
+
+    job = bench.service.get_job(answer.location.rpartition("/")[2])
+    assert (job.kind, job.params["minutes"], job.params["width"]) == ("train_ddpm", 2.5, 8)
+    assert job.params["horizontal_flips"] is False  # a box that is off is not posted
+    assert job.progress.unit == "seconds"
+
+
+def test_two_limits_of_a_training_are_said_beside_both(client, bench):
+    page = client.post(
+        "/new", data={"kind": "train_ddpm", "minutes": "1", "steps": "5", "images": ""}
+    )
+
+    assert page.status_code == 422
+    for name in ("minutes", "steps"):
+        assert field_error(page, name) == "Give at most one of these: Training steps, Minutes."
+    assert field_error(page, "images") is None
+    assert value_of(page, "minutes") == "1"
+
+
+def test_an_evaluation_without_a_subject_says_what_to_choose(client, bench):
+    page = client.post("/new", data={"kind": "evaluate"})
+
+    assert page.status_code == 422
+    assert field_error(page, "job") == "Give exactly one of these: Faces of job, Checkpoint."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("learning_rate", "0", "Learning rate must be a number above 0 and at most 0.1, not “0”."),
+        ("ema_decay", "1", "Decay of the average must be a number from 0 and below 1, not “1”."),
+        ("width", "7", "Width must be empty, or a whole number within 8 and 128, not “7”."),
+        ("batch_size", "4000", "params.batch_size: must be at most 98"),
+        ("dataset", "gone", "params.dataset: there is no dataset 'gone'"),
+    ],
+)
+def test_a_bad_training_is_said_beside_its_field(client, bench, name, text, message):
+    typed = {"kind": "train_ddpm", "synthetic_count": "100", "batch_size": "8"}
+
+    page = client.post("/new", data=typed | {name: text})
+
+    assert page.status_code == 422
+    assert field_error(page, name).startswith(message)
+    if name == "learning_rate":  # its section is folded until something in it is wrong
+        assert '<details class="section" open>' in page.text
+
+
+def test_an_unknown_kind_is_said(client):
+    page = client.get("/new?kind=paint")
+
+    assert page.status_code == 422
+    assert "kind must be one of sample, train_ddpm, evaluate" in html.unescape(page.text)
+
+
+def test_only_noise_predictors_are_offered(client, bench, tmp_path):
+    weights = {name: np.zeros(shape, np.float32) for name, shape in FACE_FEATURES.shapes(4).items()}
+    path = tmp_path / "features.safetensors"
+    write_checkpoint(path, weights, CheckpointDescription(FACE_FEATURES.name, 4))
+    other = bench.service.import_checkpoint(path, "What is seen").id
+
+    assert other in client.get("/checkpoints").text
+    for kind in FORMS:
+        page = client.get(f"/new?kind={kind}")
+        assert f'<option value="{bench.checkpoint}"' in page.text
+        assert other not in page.text
 
 
 def test_an_uploaded_checkpoint_is_listed_and_can_be_sampled(client, bench):
@@ -185,7 +304,7 @@ def test_an_uploaded_checkpoint_is_listed_and_can_be_sampled(client, bench):
     added = re.search(r'<tr id="(\w+)" class="added"', page.text)[1]
     assert bench.service.get_checkpoint(added).width == 3
     assert bench.service.get_checkpoint(added).name == "small"
-    assert f'href="/new?checkpoint={added}"' in page.text
+    assert f'href="/new?kind=sample&amp;checkpoint={added}"' in page.text
 
 
 @pytest.mark.parametrize(
@@ -195,7 +314,7 @@ def test_an_uploaded_checkpoint_is_listed_and_can_be_sampled(client, bench):
         ({"file": (b"", "")}, 422, "Choose a file"),
         ({"file": (b"no checkpoint", "x.cpt")}, 422, ""),
         ({"file": (b"\x80\x02cos\nsystem\n(S'false'\ntR.", "x.cpt")}, 422, "bare pickle"),
-        ({"file": (b"0" * 400_000, "x.cpt")}, 413, "The file is over the limit of 200.0 kB."),
+        ({"file": (b"0" * 400_000, "x.cpt")}, 413, "The upload is over the limit of 200.0 kB."),
     ],
 )
 def test_a_bad_upload_is_said_beside_the_field(client, bench, data, status, words):

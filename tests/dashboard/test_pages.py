@@ -192,7 +192,8 @@ def test_workers_are_listed_with_what_they_can(client, bench):
     bench.worker_is_online("gpu-box-9")
 
     seen = text_of(client.get("/workers"))
-    assert "gpu-box-9 lab device cuda:0, precision bfloat16 1 0.1.0" in seen
+    assert "gpu-box-9 lab idle cuda:0 H200, 4 threads bfloat16" in seen
+    assert "bfloat16 evaluate sample train_ddpm 2.13.0 1 0.1.0" in seen
 
 
 def test_pages_say_when_redis_is_away(client, bench, redis_server):
@@ -205,7 +206,19 @@ def test_pages_say_when_redis_is_away(client, bench, redis_server):
     assert "Redis is out of reach" in client.get(f"/jobs/{job}").text
 
 
-@pytest.mark.parametrize("path", ["/", "/new", "/checkpoints", "/workers", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/new",
+        "/new?kind=train_ddpm",
+        "/datasets",
+        "/datasets/synthetic",
+        "/checkpoints",
+        "/workers",
+        "/nowhere",
+    ],
+)
 def test_pages_allow_no_script_style_or_frame_but_our_own(client, path):
     page = client.get(path)
 

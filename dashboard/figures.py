@@ -1,0 +1,159 @@
+"""What metrics.json says, for people: known figures are explained, new ones are shown too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Any
+
+TENTHS = 10
+MAX_DECIMALS = 6
+
+# Name in metrics.json → what it is called, and one sentence.
+EXPLAINED: Mapping[str, tuple[str, str]] = {
+    "frechet_distance": (
+        "Fréchet distance",
+        "How far apart the features of sampled and real faces lie, as two normal laws.",
+    ),
+    "kernel_distance": (
+        "Kernel distance",
+        "The same without normal laws, free of bias; chance can take it below 0.",
+    ),
+    "precision": ("Precision", "Share of sampled faces that lie where real ones do."),
+    "recall": ("Recall", "Share of real faces that lie where sampled ones do: variety."),
+    "brightness_ks": (
+        "Brightness",
+        "Largest gap between the distributions of the faces' mean gray (Kolmogorov–Smirnov).",  # noqa: RUF001
+    ),
+    "contrast_ks": (
+        "Contrast",
+        "The same gap for each face's spread of gray.",
+    ),
+    "spectrum_deviation_db": (
+        "Sharpness (dB)",
+        "How far the power at fine and coarse scales is off: blur and grain raise it.",
+    ),
+    "pixel_copied_share": (
+        "Copies, by pixels",
+        "Share of faces much nearer to one training face than to any other.",
+    ),
+    "feature_copied_share": (
+        "Copies, by features",
+        "The same, measured in what the feature network sees.",
+    ),
+    "pixel_nearer_share": (
+        "Too near, by pixels",
+        "Share of faces nearer to a training face than all but 1 % of real faces are.",
+    ),
+    "feature_nearer_share": ("Too near, by features", "The same in the network's features."),
+    "pixel_nearest_median": (
+        "Nearest training face, by pixels",
+        "Median distance to the nearest training face.",
+    ),
+    "feature_nearest_median": (
+        "Nearest training face, by features",
+        "The same in the network's features.",
+    ),
+}
+PICTURES: Mapping[str, str] = {
+    "development": "How its faces developed",
+    "sheet": "100 faces at the end",
+    "nearest-neighbours": "Each face beside the training faces nearest to it",
+    "neighbours": "Each face beside the training faces nearest to it",
+}
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of an evaluation, as texts."""
+
+    label: str
+    explanation: str
+    value: str
+    floor: str
+    n: str
+    better: str
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What metrics.json says: figures with errors, lists by tenth of T, and single values."""
+
+    figures: list[FigureRow]
+    by_tenth: dict[str, list[float]]
+    values: dict[str, Any]
+
+
+def read_metrics(content: Mapping[str, Any]) -> Metrics:
+    """Sort what is there by its form, so that what a newer worker tells is shown too."""
+    content = _flat(content)
+    rows = content.get("figures")
+    return Metrics(
+        figures=[_row(each) for each in rows or () if isinstance(each, dict) and "value" in each],
+        by_tenth={words(name): value for name, value in content.items() if _is_by_tenth(value)},
+        values={
+            words(name): value
+            for name, value in content.items()
+            if isinstance(value, str | int | float)
+        },
+    )
+
+
+def picture_label(name: str) -> str:
+    """What a picture shows, by its file's name."""
+    stem = name.partition(".")[0]
+    return PICTURES.get(stem, words(stem))
+
+
+def words(name: str) -> str:
+    """`held_out_loss` → `Held out loss`."""
+    text = name.replace("_", " ").replace("-", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands one level deeper comes up, unless its name is taken."""
+    inner: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict) and name != "curves":
+            inner |= {key: each for key, each in value.items() if key not in content}
+            if name in value:
+                inner[name] = value[name]
+    plain = {name: value for name, value in content.items() if not isinstance(value, dict)}
+    return plain | inner
+
+
+def _is_by_tenth(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == TENTHS
+        and all(isinstance(each, int | float) for each in value)
+    )
+
+
+def _row(figure: Mapping[str, Any]) -> FigureRow:
+    name = str(figure.get("name", ""))
+    label, explanation = EXPLAINED.get(name, (words(name), ""))
+    error = figure.get("standard_error")
+    digits = decimals(error)
+    value = _number(figure["value"], digits)
+    return FigureRow(
+        label=label,
+        explanation=explanation,
+        value=f"{value} ± {_number(error, digits)}" if error is not None else value,
+        floor=_number(figure.get("floor"), digits),
+        n=_number(figure.get("n"), 0),
+        better=str(figure.get("better", "")),
+    )
+
+
+def decimals(error: object) -> int | None:
+    """How many decimals a value with this standard error has: two digits of the error."""
+    if not isinstance(error, int | float) or error <= 0:
+        return None
+    return min(max(1 - floor(log10(error)), 0), MAX_DECIMALS)
+
+
+def _number(value: object, digits: int | None) -> str:
+    if not isinstance(value, int | float):
+        return "–"  # noqa: RUF001
+    return f"{value:.4g}" if digits is None else f"{value:,.{digits}f}"
