@@ -15,10 +15,11 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass(frozen=True)
 class Device:
-    """Where networks run, and in which dtype."""
+    """Where networks run, and in which dtype; whether that was left to what is fast."""
 
     device: torch.device
     dtype: torch.dtype
+    is_dtype_free: bool = False
 
     @staticmethod
     def choose(settings: WorkerSettings) -> "Device":
@@ -42,7 +43,7 @@ class Device:
             raise ValueError(
                 f"precision must be auto, bfloat16 or float32, not {settings.precision!r}"
             )
-        return Device(device, dtype)
+        return Device(device, dtype, is_dtype_free=settings.precision == "auto")
 
     def warm_up(self) -> None:
         """Run a small network once, so that the first shard does not wait for the libraries."""

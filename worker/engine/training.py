@@ -51,7 +51,7 @@ class TrainRunner:
             TrainingLimit(params.steps, params.images, params.minutes),
             initial=initial,
             device=self._device.device,
-            dtype=self._device.dtype,
+            dtype=None if self._device.is_dtype_free else self._device.dtype,
         )
         walk = _Walk(shard, training, lambda: self._datasets.prior(shard, work.dataset))
         walk.go_on()
