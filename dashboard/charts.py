@@ -9,7 +9,8 @@ from jobs.contract import Curves
 
 WIDTH, HEIGHT = 600, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 12, 46
-X_TICKS = 5  # at most so many intervals
+X_TICKS, Y_TICKS = 5, 6  # about so many intervals
+DECADE = 10
 MIN_SPAN = 1.25  # of a logarithmic axis: its end over its start
 NAMES: Mapping[str, str] = {"loss": "Training loss", "held_out_loss": "Held-out loss"}
 
@@ -95,24 +96,24 @@ def _log_range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Few round values within the range; where powers of ten are too few, some between them."""
-    for factors in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
-        ticks = [
-            factor * 10.0**exponent
-            for exponent in range(floor(log10(low)), ceil(log10(high)) + 1)
-            for factor in factors
-            if low <= factor * 10.0**exponent <= high
-        ]
-        if len(ticks) > 2:  # noqa: PLR2004  (two say little of a scale)
-            break
-    return ticks or [float(f"{value:.2g}") for value in (low, high)]
+    """Few round values within the range: within a decade even ones, else those of every decade."""
+    if high / low < DECADE:
+        interval = _round_interval((high - low) / Y_TICKS)
+        return [n * interval for n in range(ceil(low / interval), floor(high / interval) + 1)]
+    factors = (1, 2, 5) if high / low < DECADE**2 else (1,)
+    exponents = range(floor(log10(low)), ceil(log10(high)) + 1)
+    ticks = [factor * 10.0**exponent for exponent in exponents for factor in factors]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _even_ticks(last: float) -> list[int]:
-    rough = last / X_TICKS
-    power = 10 ** floor(log10(rough)) if rough >= 1 else 1
-    interval = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    return list(range(0, floor(last) + 1, int(interval)))
+    return list(range(0, floor(last) + 1, ceil(_round_interval(last / X_TICKS))))
+
+
+def _round_interval(least: float) -> float:
+    """1, 2 or 5 times a power of ten, at least this."""
+    power = 10.0 ** floor(log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
 
 
 def _summary(label: str, points: Sequence[tuple[float, float]]) -> str:

@@ -86,6 +86,8 @@ def time_left(job: JobView, now: datetime | None = None) -> float | None:
     progress = job.progress
     if job.started_at is None or job.status.has_ended or not 0 < progress.done < progress.total:
         return None
+    if progress.unit == "seconds":  # of training itself: the pace is known
+        return float(progress.total - progress.done)
     elapsed = ((now or datetime.now(UTC)) - job.started_at).total_seconds()
     if elapsed < ETA_AFTER_SECONDS:
         return None
@@ -117,6 +119,8 @@ def amount(progress: Progress) -> str:
 
 def as_typed(value: object) -> str:
     """A parameter as a form's field holds it."""
+    if isinstance(value, float):
+        return f"{value:.15g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

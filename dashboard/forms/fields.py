@@ -1,12 +1,12 @@
 """What a submit form is made of; ranges and defaults are read off the contract."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from dashboard.filters import as_typed
 from jobs.requests import SampleJob
 
 Control = Literal["number", "text", "seed", "select", "radio", "checkbox"]
@@ -128,9 +128,7 @@ def _range(value: Mapping[str, Any]) -> str:
 
 
 def _text(default: object) -> str:
-    if default is None:
-        return ""
-    return default if isinstance(default, str) else json.dumps(default)
+    return "" if default is None else as_typed(default)
 
 
 ABOUT_JOB = (

@@ -51,9 +51,9 @@ SAMPLE = KindForm(
         _field(
             "timesteps",
             "Where the steps lie",
-            "Evenly in t, or in the logarithm of the signal-to-noise ratio.",
+            "Empty: what suits sampler and steps.",
             "select",
-            empty="As suits sampler and steps best",
+            empty="As suits best",
             choices=(("trailing", "Evenly in t (trailing)"), ("logsnr", "Evenly in log SNR")),
         ),
         _field(
