@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffusion.cuda_graphs import GraphedNetwork
+from diffusion.packed import pack
 from diffusion.sampling import NoisePredictor
 from diffusion.unet import UNet
 
@@ -70,6 +71,8 @@ def predictor(
     network = copy.deepcopy(model).eval().requires_grad_(False).to(device)
     network.round_to(dtype)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+    if device.type == "cpu" and dtype == torch.bfloat16:
+        pack(network)
     run = GraphedNetwork(network) if device.type == "cuda" else network
 
     def predict(z_t: Tensor, t: Tensor) -> Tensor:

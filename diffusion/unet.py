@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffusion.convolutions import convolve_beside_constants, convolve_doubled
+from diffusion.convolutions import DoubledConv2d, convolve_beside_constants
 from diffusion.schedule import NUM_TIMESTEPS
 
 TIME_CHANNELS = 64  # at every width
@@ -24,10 +24,12 @@ def time_embeddings(num_timesteps: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
 
-def double_conv(channels_in: int, channels_out: int) -> nn.Sequential:
+def double_conv(
+    channels_in: int, channels_out: int, first: type[nn.Conv2d] = nn.Conv2d
+) -> nn.Sequential:
     """Two 3×3 convolutions, each followed by a ReLU."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, padding=1),
+        first(channels_in, channels_out, 3, padding=1),
         nn.ReLU(inplace=True),
         nn.Conv2d(channels_out, channels_out, 3, padding=1),
         nn.ReLU(inplace=True),
@@ -54,9 +56,11 @@ class UNet(nn.Module):
         self.dconv_down2 = double_conv(width, 2 * width)
         self.dconv_down3 = double_conv(2 * width, 4 * width)
         self.dconv_down4 = double_conv(4 * width, 8 * width)
-        self.dconv_up3 = double_conv(8 * width + TIME_CHANNELS + 4 * width, 4 * width)
-        self.dconv_up2 = double_conv(4 * width + 2 * width, 2 * width)
-        self.dconv_up1 = double_conv(2 * width + width, width)
+        self.dconv_up3 = double_conv(
+            8 * width + TIME_CHANNELS + 4 * width, 4 * width, DoubledConv2d
+        )
+        self.dconv_up2 = double_conv(4 * width + 2 * width, 2 * width, DoubledConv2d)
+        self.dconv_up1 = double_conv(2 * width + width, width, DoubledConv2d)
         self.conv_last = nn.Conv2d(width, 1, 1)
 
     def forward(self, z_t: Tensor, t: Tensor) -> Tensor:
@@ -102,10 +106,8 @@ class UNet(nn.Module):
     def _double(
         self, double_conv: nn.Sequential, x: Tensor, skip: Tensor, time: Tensor | None = None
     ) -> Tensor:
-        conv, rest = double_conv[0], double_conv[1:]
-        assert isinstance(conv, nn.Conv2d)
-        constants = None if time is None else time.to(conv.weight.dtype)
-        up: Tensor = rest(convolve_doubled(x, skip, conv, constants))
+        constants = None if time is None else time.to(self.dtype)
+        up: Tensor = double_conv[1:](double_conv[0](x, skip, constants))
         return up
 
     def round_to(self, dtype: torch.dtype) -> None:
