@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -257,3 +258,29 @@ def test_a_damaged_state_is_passed_over(inner_engine, artifacts):
         artifacts.write_bytes(path, damage)
         inner_engine.run(train_order(attempt=2))
         assert next(event.done for event in inner_engine.said(Working) if event.done) == 1
+
+
+@pytest.mark.parametrize(("patience", "speaks"), [(60.0, True), (1e-9, False)])
+def test_a_long_step_is_spoken_for_unless_it_hangs(inner_engine, monkeypatch, patience, speaks):
+    inner_engine.settings = inner_engine.settings.model_copy(
+        update={
+            "report_seconds": 3600.0,
+            "engine_silence_seconds": 0.05,
+            "engine_load_seconds": patience,
+        }
+    )
+    advance = Training.advance
+    told = []
+
+    def advance_slowly(core: Training) -> float:
+        before = len(inner_engine.events)
+        if core.step == 1:
+            time.sleep(0.5)
+            told.append(len(inner_engine.events) - before)
+        return advance(core)
+
+    monkeypatch.setattr(Training, "advance", advance_slowly)
+
+    inner_engine.run(train_order())
+
+    assert (told[0] > 0) is speaks

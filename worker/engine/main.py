@@ -39,6 +39,7 @@ class Engine:
         """Say events to `events`, one JSON object a line."""
         self._settings = settings
         self._events = events
+        self._speaking = threading.Lock()
         self._artifacts = ArtifactStore(settings.artifacts_url)
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
@@ -46,9 +47,10 @@ class Engine:
         self._runners = make_runners(self._artifacts, self._device)
 
     def say(self, event: Contract) -> None:
-        """Write one event."""
-        self._events.write(event.model_dump_json().encode() + b"\n")
-        self._events.flush()
+        """Write one event, whichever thread says it."""
+        with self._speaking:
+            self._events.write(event.model_dump_json().encode() + b"\n")
+            self._events.flush()
 
     def run(self) -> None:
         """Serve commands; the process ends when stdin does."""

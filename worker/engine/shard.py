@@ -58,6 +58,7 @@ class ShardRun:
     curves: Curves = field(default_factory=dict)
     before_return: Callable[[], None] = lambda: None  # saves what was not saved by its time
     _save_seconds: float = 0.0
+    _step_began: float = field(default_factory=time.monotonic)
     _next_word: float = field(default_factory=time.monotonic)
     _next_preview: float = field(default_factory=time.monotonic)
     _next_save: float = 0.0
@@ -92,9 +93,15 @@ class ShardRun:
         Raises:
             InterruptedShard: the consumer asked for it.
         """
+        self._step_began = time.monotonic()
         self.obey(self.interrupt())
         if time.monotonic() >= self._next_word:
             self.say_working()
+
+    @property
+    def seconds_in_step(self) -> float:
+        """Since `between_steps` was called last."""
+        return time.monotonic() - self._step_began
 
     def wait_for(self, work: Callable[[], T]) -> T:
         """Do something long that cannot say itself that it goes on; it runs in a thread.

@@ -13,6 +13,7 @@ from jobs.requests import TrainDdpmParams
 from worker.engine.datasets import Datasets
 from worker.engine.development import DEVELOPED_FACES, SHEET_FACES, Development, sample_faces
 from worker.engine.device import Device
+from worker.engine.long_steps import spoken_for
 from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.stored_files import read_checkpoint
 from worker.engine.training_files import Trained, training_files
@@ -54,8 +55,9 @@ class TrainRunner:
             dtype=None if self._device.is_dtype_free else self._device.dtype,
         )
         walk = _Walk(shard, training, lambda: self._datasets.prior(shard, work.dataset))
-        walk.go_on()
-        return training_files(work, dataset.name, walk.finish())
+        with spoken_for(shard):
+            walk.go_on()
+            return training_files(work, dataset.name, walk.finish())
 
 
 class _Walk:
