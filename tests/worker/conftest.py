@@ -24,8 +24,12 @@ from worker.protocol import Interrupt
 @pytest.fixture
 def worker_settings(tmp_path: Path) -> WorkerSettings:
     """One thread on the CPU, over a folder of this test's own."""
+    return settings_over(tmp_path)
+
+
+def settings_over(folder: Path) -> WorkerSettings:
     return WorkerSettings(
-        artifacts_url=str(tmp_path / "artifacts"),
+        artifacts_url=str(folder / "artifacts"),
         device="cpu",
         threads=1,
         precision="float32",
@@ -122,10 +126,20 @@ class InnerEngine:
         return [event for event in self.events if isinstance(event, kind)]
 
 
+@pytest.fixture(scope="session")
+def make_inner_engine() -> Callable[[Path], InnerEngine]:
+    """Makes runners over a folder that say each step, and save only when asked to leave."""
+
+    def make(folder: Path) -> InnerEngine:
+        settings = settings_over(folder)
+        chatty = {"report_seconds": 1e-9, "training_save_seconds": 3600.0}
+        settings = settings.model_copy(update=chatty)
+        return InnerEngine(settings, ArtifactStore(settings.artifacts_url))
+
+    return make
+
+
 @pytest.fixture
-def inner_engine(worker_settings: WorkerSettings, artifacts: ArtifactStore) -> InnerEngine:
-    """Runners that say each step, and save only when asked to leave."""
-    settings = worker_settings.model_copy(
-        update={"report_seconds": 1e-9, "training_save_seconds": 3600.0}
-    )
-    return InnerEngine(settings, artifacts)
+def inner_engine(tmp_path: Path, make_inner_engine: Callable[[Path], InnerEngine]) -> InnerEngine:
+    """Runners over this test's own store."""
+    return make_inner_engine(tmp_path)
