@@ -54,11 +54,12 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         "The same in the network's features.",
     ),
 }
+LOSS_PREFIX = "eps_loss_t_"  # of a checkpoint's loss in a band of t
+NOT_SHOWN = ("curves", "kind", "params")  # which the page shows in another way
 PICTURES: Mapping[str, str] = {
     "development": "How its faces developed",
     "sheet": "100 faces at the end",
     "nearest-neighbours": "Each face beside the training faces nearest to it",
-    "neighbours": "Each face beside the training faces nearest to it",
 }
 
 
@@ -76,15 +77,24 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What metrics.json says: figures with errors, lists by tenth of T, and single values."""
+    """What metrics.json says.
+
+    Attributes:
+        figures: with their errors.
+        by_tenth: lists of a value for each tenth of the timesteps.
+        values: single ones.
+        development: images that a network had seen when it drew each row of `development.png`.
+    """
 
     figures: list[FigureRow]
     by_tenth: dict[str, list[float]]
     values: dict[str, Any]
+    development: list[int]
 
 
 def read_metrics(content: Mapping[str, Any]) -> Metrics:
     """Sort what is there by its form, so that what a newer worker tells is shown too."""
+    development = content.get("development")
     content = _flat(content)
     rows = content.get("figures")
     return Metrics(
@@ -95,6 +105,7 @@ def read_metrics(content: Mapping[str, Any]) -> Metrics:
             for name, value in content.items()
             if isinstance(value, str | int | float)
         },
+        development=development.get("images_seen", []) if isinstance(development, dict) else [],
     )
 
 
@@ -112,14 +123,13 @@ def words(name: str) -> str:
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     """What stands one level deeper comes up, unless its name is taken."""
+    shown = {name: value for name, value in content.items() if name not in NOT_SHOWN}
+    plain = {name: value for name, value in shown.items() if not isinstance(value, dict)}
     inner: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, dict) and name != "curves":
-            inner |= {key: each for key, each in value.items() if key not in content}
-            if name in value:
-                inner[name] = value[name]
-    plain = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    return plain | inner
+    for value in shown.values():
+        if isinstance(value, dict):
+            inner |= value
+    return inner | plain
 
 
 def _is_by_tenth(value: object) -> bool:
@@ -133,6 +143,9 @@ def _is_by_tenth(value: object) -> bool:
 def _row(figure: Mapping[str, Any]) -> FigureRow:
     name = str(figure.get("name", ""))
     label, explanation = EXPLAINED.get(name, (words(name), ""))
+    if name.startswith(LOSS_PREFIX):
+        label = f"Loss for t = {words(name.removeprefix(LOSS_PREFIX))}"
+        explanation = "Mean squared error of the predicted noise."
     error = figure.get("standard_error")
     digits = decimals(error)
     value = _number(figure["value"], digits)

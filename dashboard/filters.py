@@ -9,6 +9,11 @@ from flask import Blueprint
 from jobs.contract import JobView, Progress, ShardView
 
 Params = Mapping[str, Any]
+SAMPLERS: Mapping[str, str] = {
+    "ddpm": "DDPM",
+    "ddim": "DDIM",
+    "dpmpp_2m": "DPM-Solver++ (2M)",
+}
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -126,7 +131,10 @@ def as_typed(value: object) -> str:
 
 def _sample_recipe(params: Params) -> list[str]:
     steps = params["num_inference_steps"]
-    return [params["sampler"].upper(), f"{steps:,} {'step' if steps == 1 else 'steps'}"]
+    return [
+        SAMPLERS.get(params["sampler"], params["sampler"]),
+        f"{steps:,} {'step' if steps == 1 else 'steps'}",
+    ]
 
 
 def _training_recipe(params: Params) -> list[str]:

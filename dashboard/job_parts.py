@@ -14,6 +14,7 @@ from jobs.errors import ArtifactStoreError
 from jobs.kinds.evaluate import MIN_IMAGES
 from jobs.service import JobService
 
+SHEET = "sheet.png"  # faces of a trained network
 Parts = dict[str, Any]
 
 
@@ -53,7 +54,9 @@ def _training(
     artifacts: Sequence[ArtifactView],
 ) -> Parts:
     checkpoint = find(artifacts, ArtifactRole.CHECKPOINT)
-    return _measured(service, artifacts) | {
+    measured = _measured(service, artifacts)
+    measured["pictures"].sort(key=lambda picture: picture[1].name != SHEET)  # the end result first
+    return measured | {
         "chart": line_chart(service.curves(job.id).curves),
         "checkpoint": checkpoint and service.get_checkpoint(checkpoint.sha256[:16]),
     }

@@ -9,14 +9,13 @@ from werkzeug.wrappers import Response
 
 from dashboard.contact_sheet import find
 from dashboard.filters import as_typed
-from dashboard.job_parts import parts_of
+from dashboard.job_parts import SHEET, parts_of
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
 from jobs.errors import ValidationError
 from jobs.service import JobService
 
 API = "/api/v1"
 JOBS_PER_PAGE = 24
-SHEET = "sheet.png"  # faces of a trained network
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,18 @@
 """The dashboard in a real Chromium: live without reload, whole without script."""
 
+import json
+import re
 import threading
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
+from dashboard.figures import EXPLAINED
+from jobs.contract import ArtifactRole
 from jobs.messages import ReportStatus
+from synthetic import synthetic_faces
 
 pytestmark = pytest.mark.browser
 
@@ -188,8 +194,56 @@ def test_everything_works_without_script(bench, open_page):
     assert page.url.endswith("/images/2.png")
 
     page.go_back()
-    page.get_by_role("link", name="Submit again").click()
+    page.get_by_role("link", name="Submit again with changes").click()
     expect(page.get_by_label("Faces")).to_have_value("4")
+
+
+def test_a_training_s_curve_and_faces_move_on_without_reload(bench, open_page):
+    job = bench.submit_kind("train_ddpm", "Ours", steps=200, width=8)
+    page = open_page(f"/jobs/{job}")
+    is_live(page)
+
+    bench.train_on(job, 20, version=1)
+
+    expect(page.locator("#chart polyline")).to_have_count(2)
+    picture = page.locator("#preview-0 img")
+    expect(picture).to_have_js_property("naturalWidth", 480)
+    before = page.locator("#chart polyline").first.get_attribute("points")
+
+    bench.train_on(job, 150, version=2)
+
+    expect(page.locator("[data-percent]")).to_have_text("75")
+    expect(page.locator("[data-done]")).to_have_text("150")
+    expect(picture).to_have_attribute("src", f"/jobs/{job}/previews/0.png?version=2")
+    expect(page.locator("#chart polyline").first).not_to_have_attribute("points", before)
+    chart = page.get_by_role("img", name="Loss over training steps")
+    expect(chart).to_have_accessible_description(re.compile("after step 150"))
+    assert was_not_reloaded(page)
+
+
+def test_a_dataset_is_uploaded_and_trained_on_without_script(bench, open_page, tmp_path):
+    np.save(tmp_path / "faces.npy", synthetic_faces(80, seed=4)[0])
+    page = open_page("/datasets", java_script_enabled=False)
+    page.get_by_label("Faces", exact=True).set_input_files(tmp_path / "faces.npy")
+    page.get_by_label("Name").fill("Ours")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="Ours")).to_be_visible()
+
+    page.get_by_role("link", name="Train a network on it").click()
+    page.get_by_label("Minutes").fill("0.5")
+    page.get_by_text("How to train").click()
+    page.get_by_label("Batch size").fill("8")
+    page.get_by_role("button", name="Submit").click()
+
+    job = bench.service.get_job(page.url.rpartition("/")[2])
+    assert (job.params["minutes"], job.params["batch_size"]) == (0.5, 8)
+    assert bench.service.get_dataset(job.params["dataset"]).name == "Ours"
+
+    bench.service.cancel(job.id)
+    page.reload()
+    page.get_by_role("button", name="Retry").click()
+
+    assert bench.service.get_job(page.url.rpartition("/")[2]).retry_of == job.id
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -202,7 +256,21 @@ def test_pages_fit_the_window_in_both_schemes(bench, open_page, screenshots, sch
     bench.report(running, 0, step=1000)
     bench.report(running, 0, ReportStatus.SUCCEEDED, step=1000)
     bench.show_preview(running, 1, step=430, version=7)
+    training = bench.submit_kind("train_ddpm", steps=200)
+    bench.train_on(training, 150)
+    evaluation = bench.submit_kind("evaluate", checkpoint="bundled", synthetic_count=400)
+    bench.report(evaluation, 0, done=1)
+    figure = {"value": 1.0, "standard_error": 0.1, "floor": 0.5, "n": 100, "better": "lower"}
+    figures = [figure | {"name": name} for name in EXPLAINED]
+    content = json.dumps({"figures": figures}).encode()
+    bench.end(evaluation, {"metrics.json": (ArtifactRole.METRICS, content, [])})
     paths = {
+        "training": f"/jobs/{training}",
+        "evaluation": f"/jobs/{evaluation}",
+        "new training": "/new?kind=train_ddpm",
+        "new evaluation": "/new?kind=evaluate",
+        "datasets": "/datasets",
+        "dataset": "/datasets/synthetic",
         "list": "/",
         "running": f"/jobs/{running}",
         "finished": f"/jobs/{finished}",

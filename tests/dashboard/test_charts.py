@@ -70,6 +70,7 @@ def test_metrics_one_level_deeper_are_found_and_unknown_ones_are_shown():
     figure = {"name": "new_figure", "value": 2.5, "standard_error": 0.25, "floor": 1, "n": 7}
     content = {
         "quality": {"figures": [figure], "n": 7},
+        "params": {"job": "j"},
         "loss_by_tenth": [0.1] * 10,
         "curves": {"loss": [[1, 0.5]]},
         "spectrum": [1, 2],

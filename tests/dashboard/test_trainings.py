@@ -40,7 +40,10 @@ def trained(bench):
         {
             "noise-predictor-3.safetensors": (ArtifactRole.CHECKPOINT, weights, []),
             "metrics.json": metrics(
-                images_seen=1600, held_out_loss=0.0523, held_out_loss_by_tenth=by_tenth
+                images_seen=1600,
+                held_out_loss=0.0523,
+                held_out_loss_by_tenth=by_tenth,
+                development={"images_seen": [32, 1600]},
             ),
             "development.png": picture(40, 20),
             "sheet.png": picture(100, 10),
@@ -82,7 +85,8 @@ def test_a_trained_network_can_be_sampled_fetched_and_read_about(client, bench, 
     assert client.get(f"/api/v1/checkpoints/{checkpoint}/file").status_code == 200
     assert f'href="/api/v1/checkpoints/{checkpoint}/file" download' in page.text
     assert "How its faces developed" in seen
-    assert "100 faces at the end" in seen
+    assert "the network had seen 32 and 1,600 images" in seen
+    assert seen.index("100 faces at the end") < seen.index("How its faces developed")
     assert "0 to 10 % of T 0.5000" in seen
     assert "90 to 100 % of T 0.0500" in seen
     assert "Images seen 1,600" in seen
