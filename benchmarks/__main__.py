@@ -1,6 +1,7 @@
 """`python -m benchmarks`: run all benchmarks, and print what they found."""
 
-from benchmarks import latency, synthetic_faces
+from benchmarks import latency, sampling_speed, whole_jobs
 
-for line in (*latency.measure(), *synthetic_faces.measure()):
-    print(line)
+for benchmark in (latency, sampling_speed, whole_jobs):
+    for line in benchmark.measure():
+        print(line, flush=True)
