@@ -105,6 +105,21 @@ def test_eps_comes_in_the_dtype_of_z(unet: Callable[[int], UNet]) -> None:
     assert predictor(unet(4))(z, torch.tensor([0])).dtype == torch.float64
 
 
+@needs_bfloat16
+def test_the_last_convolution_is_not_rounded(
+    unet: Callable[[int], UNet], batch: tuple[Tensor, Tensor]
+) -> None:
+    # What all pixels share is brightness: x_0 = (z − √(1−ᾱ)·eps) / √ᾱ makes it 12.6 times larger.
+    model = unet(8)
+    with torch.no_grad():
+        model.conv_last.weight.zero_()
+        model.conv_last.bias.fill_(0.1003)  # 0.1001 in bfloat16
+
+    eps = predictor(model, dtype=torch.bfloat16)(*batch)
+
+    assert torch.equal(eps, torch.full_like(eps, 0.1003))
+
+
 class Layouts(TorchDispatchMode):
     """Keeps what each convolution was given."""
 
@@ -127,7 +142,8 @@ def test_no_convolution_is_given_anything_but_channels_last(
     with Layouts() as seen:
         predict(batch[0][:2], batch[1][:2])
 
-    assert len(seen.convolutions) == 14  # 15, of which a matrix product replaces the first
+    # Of 15 the first is a matrix product, and in bfloat16 the last a sum in float32.
+    assert len(seen.convolutions) == (13 if dtype == torch.bfloat16 else 14)
     for x, weight in seen.convolutions:
         assert x.dtype == weight.dtype == dtype
         assert x.is_contiguous(memory_format=torch.channels_last)
