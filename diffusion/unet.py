@@ -115,10 +115,10 @@ class UNet(nn.Module):
             eps: Tensor = self.conv_last(up1)
             return eps
         # A sum for each pixel: its last digit does not depend on the batch, as a convolution's may.
-        weights = self.conv_last.weight.view(-1)
-        sums = (up1.permute(0, 2, 3, 1).to(weights.dtype) * weights).sum(
-            dim=3
-        ) + self.conv_last.bias
+        last, bias = self.conv_last, self.conv_last.bias
+        assert bias is not None
+        pixels = up1.permute(0, 2, 3, 1).to(last.weight.dtype)
+        sums = (pixels * last.weight.view(-1)).sum(dim=3) + bias
         return sums[:, None]
 
     def round_to(self, dtype: torch.dtype) -> None:
