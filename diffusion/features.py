@@ -23,7 +23,8 @@ class Readings(NamedTuple):
     """What the network says of n faces.
 
     Attributes:
-        features: (n, 64), about zero mean and unit variance over synthetic faces.
+        features: (n, 64), of zero mean and unit variance over the faces of the training, blurred
+            and noisy ones among them.
         age: (n,), in hundreds of years.
         attributes: (n, 23), in the order and units of `synthetic.ATTRIBUTES`.
         degradation: (n, 2), how much blur and noise was put on the face in training, 0 … 1 each.
@@ -59,8 +60,8 @@ class FeatureNetwork(nn.Module):
     Attributes:
         width: channels of the first level.
         centre: what is subtracted from the features, (64,).
-        spread: what they are divided by then, (64,): the mean and the standard deviation that
-            they have over the faces of the training.
+        spread: what they are divided by then, (64,): mean and standard deviation over the faces
+            of the training, blurred and noisy ones among them.
     """
 
     centre: Tensor

@@ -31,6 +31,7 @@ LARGEST_NOISE = 0.2  # standard deviation, of pixels in [-1, 1]
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the widest blur
 AGE_WEIGHT = 4  # in the loss, where an attribute of unit variance has 1
 DEGRADATION_WEIGHT = 20  # their variance is 0.1
+SCALING_BATCHES = 32  # whose features give centre and spread
 LOG_SECONDS = 60
 
 
@@ -91,6 +92,7 @@ class FeatureTraining:
         self.options = options
         self.step = 0
         self._data = data
+        self._epoch, self._order = -1, np.empty(0, np.int64)
         self._mean, self._deviation = data.labels.mean(0), data.labels.std(0) + 1e-6
         self._sign = np.array([-1 if name in MIRRORED else 1 for name in ("age", *ATTRIBUTES)])
         self._weights = torch.ones(HEADS)
@@ -109,7 +111,7 @@ class FeatureTraining:
         Returns:
             The batch's weighted mean squared error over all heads.
         """
-        faces, targets = self._batch()
+        faces, targets = self._batch(self.step)
         warmup = min(1.0, (self.step + 1) / self.options.warmup_steps)
         cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
         for group in self._optimizer.param_groups:
@@ -127,29 +129,34 @@ class FeatureTraining:
 
     @torch.no_grad()
     def finish(self) -> FeatureNetwork:
-        """Give heads their own units and features zero mean and unit variance; train no more."""
+        """Give heads their own units and features zero mean and unit variance; train no more.
+
+        The variance is that over degraded faces: the feature that tells noise varies so little
+        over clean ones that a trace of it would else outweigh all that is wrong with a face.
+        """
         network, known = self.network, len(self._mean)
         mean, deviation = torch.from_numpy(self._mean), torch.from_numpy(self._deviation)
         network.heads.weight[:known] *= deviation[:, None]
         network.heads.bias[:known] = network.heads.bias[:known] * deviation + mean
-        found = read_faces(network, self._data.faces[:HELD_OUT]).features
-        network.centre += found.mean(0).float() * network.spread
-        network.spread *= found.std(0).float()
+        steps = range(self.step, self.step + SCALING_BATCHES)
+        found = torch.cat([network(self._batch(step)[0]).features for step in steps])
+        network.centre += found.mean(0) * network.spread
+        network.spread *= found.std(0)
         return network.eval()
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         seed, size = self.options.seed, self.options.batch_size
-        epoch, position = divmod(self.step, len(self._data.faces) // size)
-        if position == 0:
+        epoch, position = divmod(step, len(self._data.faces) // size)
+        if epoch != self._epoch:
             keys = uniforms(seed, range(len(self._data.faces)), epoch, 1, Purpose.DATA_ORDER)
-            self._order = np.argsort(keys[:, 0], kind="stable")
+            self._epoch, self._order = epoch, np.argsort(keys[:, 0], kind="stable")
         rows = self._order[position * size : (position + 1) * size]
-        chance = uniforms(seed, range(size), self.step, 5, Purpose.AUGMENTATION)
+        chance = uniforms(seed, range(size), step, 5, Purpose.AUGMENTATION)
         is_flipped = chance[:, 0] < 1 / 2
         faces = to_unit_range(_move(self._data.faces[rows], is_flipped, chance[:, 1:3]))
         # Half of the faces get blur, half get noise, a quarter neither.
         amounts = torch.from_numpy(np.maximum(2 * chance[:, 3:] - 1, 0).astype(np.float32))
-        generator = torch.Generator().manual_seed(seed * 2**32 + self.step)
+        generator = torch.Generator().manual_seed(seed * 2**32 + step)
         grain = torch.randn((size, 1, *faces.shape[1:]), generator=generator)
         labels = (self._data.labels[rows] - self._mean) / self._deviation
         mirrored = -(self._data.labels[rows] + self._mean) / self._deviation
