@@ -60,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--out", type=Path, help="document with the marks 'table' and 'precision'")
     add("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
     add("--faces", type=int, default=2000, help="per row")
-    add("--ddpm-faces", type=int, default=500, help="per row of ddpm")
+    add("--ddpm-faces", type=int, default=300, help="per row of ddpm")
     add("--reference", type=Path, help="real faces (.npy, .npy.gz) in place of synthetic ones")
     add("--reference-seed", type=int, default=2, help="of synthetic faces unseen in training")
     add("--seed", type=int, default=0, help="of the noise")

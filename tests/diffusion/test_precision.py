@@ -150,7 +150,7 @@ def test_no_convolution_is_given_anything_but_channels_last(
         assert weight.is_mkldnn or weight.stride(1) == 1
 
 
-def test_bfloat16_must_also_be_measured_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_must_also_be_measured_not_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     seconds = {torch.bfloat16: 2.0, torch.float32: 1.0}
     monkeypatch.setattr(precision, "convolution_seconds", seconds.__getitem__)
