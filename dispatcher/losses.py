@@ -13,7 +13,8 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import ErrorInfo, JobStatus
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
-from jobs.tables import Shard
+from jobs.tables import Job, Shard
+from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class LossWatch:
             if not self._is_silent(attempt.shard_id, attempt.attempt, attempt.worker):
                 continue  # heard among the messages of this pass
             shard = session.get_one(Shard, attempt.shard_id)
+            job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)
                 recorder.record_report(session, report, outcome)
@@ -81,7 +83,7 @@ class LossWatch:
                 code="worker_lost",
                 message=(
                     f"worker {attempt.worker} was silent for {self._lease_seconds:g} s "
-                    f"at {shard.done} of {shard.total} image-steps"
+                    f"at {shard.done} of {shard.total} {unit_of(job)}"
                 ),
                 details={
                     "worker": attempt.worker,

@@ -76,11 +76,14 @@ class Broadcaster:
     ) -> Iterator[Event | None]:
         """Events of one job, or of all; None now and then, so that a dead page is noticed.
 
-        What came after `last_event_id` comes first; if that cannot be known, a reset does.
+        What came after `last_event_id` comes first; if that cannot be known, or without one, a
+        reset does: a page may have been rendered before the last change.
         """
         subscription = _Subscription(job_id)
         with self._lock:
             self._subscriptions.add(subscription)
+            if last_event_id is None and self._last_id is not None:
+                subscription.offer(RESET, None)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
                 self._thread.start()
@@ -133,14 +136,20 @@ class Broadcaster:
 
     def _read_once(self) -> None:
         if self._last_id is None:
-            self._last_id = self._reader.last_id()
-            self._offer(RESET, None)  # whatever was missed until now
+            self._begin(self._reader.last_id())
         entries = self._reader.read(self._last_id)
         for entry in entries:
             self._last_id = entry.id
             self._offer(_event(entry), entry.update.job_id if entry.update else None)
         if not entries and _parse(self._reader.last_id()) < _parse(self._last_id):
             self._last_id = None  # Redis lost the stream and counts from an earlier id
+
+    def _begin(self, last_id: str) -> None:
+        """Go on from here; whoever has subscribed until now starts anew."""
+        with self._lock:
+            self._last_id = last_id
+            for subscription in self._subscriptions:
+                subscription.offer(RESET, None)
 
     def _offer(self, event: Event, job_id: str | None) -> None:
         with self._lock:

@@ -107,6 +107,13 @@ def test_every_page_gets_the_updates_of_its_job_in_order(open_page, streams):
     assert [everything.next_done() for _ in range(4)] == [0, 100, 1, 101]
 
 
+def test_a_page_that_comes_late_starts_anew(open_page, streams):
+    # It may have been rendered before the last change.
+    open_page("one").wait_reset()
+
+    assert open_page("one").next().type == "reset"
+
+
 def test_a_page_that_comes_back_gets_what_it_missed(open_page, streams, entry_ids):
     streams.publish([update("one", 1), update("other", 2), update("one", 3), update("one", 4)])
     ids = entry_ids()
@@ -196,9 +203,7 @@ def test_a_page_that_is_too_slow_starts_anew_and_holds_up_nobody(
     slow = broadcaster.subscribe("one")
     assert next(slow).type == "reset"  # subscribed, and reads no more
     quick = open_page("one")
-    streams.publish([update("one")])
-    while quick.next().type == "reset":
-        pass
+    quick.wait_reset()
 
     for done in range(1, 21):
         streams.publish([update("one", done)])
