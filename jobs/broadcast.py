@@ -135,13 +135,15 @@ class Broadcaster:
                 self._is_closed.wait(RETRY_SECONDS)
 
     def _read_once(self) -> None:
-        if self._last_id is None:
-            self._begin(self._reader.last_id())
-        entries = self._reader.read(self._last_id)
+        last_id = self._last_id
+        if last_id is None:
+            last_id = self._reader.last_id()
+            self._begin(last_id)
+        entries = self._reader.read(last_id)
         for entry in entries:
-            self._last_id = entry.id
+            self._last_id = last_id = entry.id
             self._offer(_event(entry), entry.update.job_id if entry.update else None)
-        if not entries and _parse(self._reader.last_id()) < _parse(self._last_id):
+        if not entries and _parse(self._reader.last_id()) < _parse(last_id):
             self._last_id = None  # Redis lost the stream and counts from an earlier id
 
     def _begin(self, last_id: str) -> None:
