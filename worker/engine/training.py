@@ -20,6 +20,7 @@ from worker.engine.training_files import Trained, training_files
 from worker.engine.training_state import resume_training, save_training
 
 PREVIEW_COLUMNS = 6
+SECONDS_PER_MINUTE = 60
 
 
 class TrainRunner:
@@ -108,13 +109,8 @@ class _Walk:
 
     def _tell(self) -> None:
         training, limit = self._training, self._training.limit
-        if limit.steps is not None:
-            done = training.step
-        elif limit.images is not None:
-            done = min(training.images_seen, limit.images)
-        else:
-            done = int(training.seconds)
-        self._shard.done = done
+        total = limit.steps or limit.images or SECONDS_PER_MINUTE * (limit.minutes or 0)
+        self._shard.done = round(training.share * total)
         self._shard.curves = {
             name: [(point[0], point[1]) for point in points]
             for name, points in training.curves().items()
