@@ -39,18 +39,20 @@ def precision_table(
         for figure, (read, metric) in readers.items():
             mine, theirs, real = read(low), read(full), read(reference)
             found, expected = metric(mine, real), metric(theirs, real)
+            own = bootstrap_error(metric, theirs, real)
             error = _error_of_difference(metric, mine, theirs, real)
-            cells = [f"{value:.4g}" for value in (expected, found, found - expected, error)]
+            cells = [f"{value:.3g}" for value in (expected, own, found, found - expected, error)]
             rows.append([name, figure, *cells])
         # Not in any figure above: all pictures a little darker or brighter.
         mine, theirs = brightness(low), brightness(full)
         error = np.std(mine - theirs, ddof=1) / np.sqrt(len(low))
-        shown = (theirs.mean(), mine.mean(), (mine - theirs).mean(), error)
+        own = np.std(theirs, ddof=1) / np.sqrt(len(full))
+        shown = (theirs.mean(), own, mine.mean(), (mine - theirs).mean(), error)
         rows.append([name, "mean gray level", *(f"{value:.4g}" for value in shown)])
         apart = np.abs(low.astype(int) - full.astype(int))
-        mean, most = f"{apart.mean():.3f}", str(apart.max())
-        rows.append([name, "gray levels apart", "", "", f"{mean} in the mean, {most} at most", ""])
-    head = ["row", "figure", "float32", "bfloat16", "difference", "standard error of it"]
+        distance = f"{apart.mean():.3f} in the mean, {apart.max()} at most"
+        rows.append([name, "gray levels apart", "", "", "", distance, ""])
+    head = ["row", "figure", "float32", "its error", "bfloat16", "difference", "error of that"]
     return table(head, rows)
 
 
