@@ -6,6 +6,8 @@
       WrongDtypeError                  wrong_dtype
       OutOfRangeError                  out_of_range
       LengthMismatchError              length_mismatch
+      TooFewFacesError                 too_few
+      ConstantFacesError               constant_faces
       ArrayFileError                   bad_array_file
         NotAnArrayError                not_an_array
         ObjectArrayError               object_array
@@ -69,6 +71,18 @@ class LengthMismatchError(FormatError):
     """Two arrays that belong together row by row differ in length."""
 
     code = "length_mismatch"
+
+
+class TooFewFacesError(FormatError):
+    """One face has no distribution."""
+
+    code = "too_few"
+
+
+class ConstantFacesError(FormatError):
+    """A picture of one gray level is no face."""
+
+    code = "constant_faces"
 
 
 class ArrayFileError(FormatError):

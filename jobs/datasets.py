@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from formats.errors import FormatError
+from formats.errors import ConstantFacesError, FormatError, TooFewFacesError
 from formats.faces import (
     FACE_SIZE,
     OLDEST_AGE,
@@ -44,18 +44,6 @@ ALLOWED_AGES = (
 SHEET_FACES = 100
 DECADE = 10
 DESCRIBED_FACES = 2000  # of the synthetic dataset, which has no end
-
-
-class TooFewFacesError(FormatError):
-    """One face has no distribution."""
-
-    code = "too_few"
-
-
-class ConstantFacesError(FormatError):
-    """A picture of one gray level is no face."""
-
-    code = "constant_faces"
 
 
 class DatasetShelf:
