@@ -12,7 +12,7 @@ from diffusion import FeatureNetwork
 from jobs.messages import EvaluateWork, FileReference, ShardOrder, SyntheticDataset
 from jobs.requests import EvaluateParams
 from synthetic import synthetic_faces
-from worker.engine import evaluating
+from worker.engine import evaluating, shard
 from worker.engine.shard import InterruptedShard
 from worker.protocol import Interrupt, Working
 
@@ -40,6 +40,12 @@ def keep_images(artifacts):
         return FileReference(path="jobs/earlier/images.npy", sha256=sha256)
 
     return keep
+
+
+@pytest.fixture(autouse=True)
+def _ask_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle machine is done before it would have been asked to leave."""
+    monkeypatch.setattr(shard, "ASK_SECONDS", 0.001)
 
 
 def order(count: int = FACES, **subject) -> ShardOrder:
@@ -70,7 +76,7 @@ def test_images_are_compared_with_half_of_the_faces_and_sought_in_the_rest(
     assert (sheet.role, tuple(sheet.shape)) == ("figure", (480, 144))
     dones = [event.done for event in inner_engine.said(Working)]
     assert dones == sorted(dones)
-    assert max(dones) >= 90
+    assert max(dones) >= 50
 
 
 def test_copies_are_found(inner_engine, keep_images):
