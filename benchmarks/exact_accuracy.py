@@ -69,7 +69,7 @@ def accuracy_table() -> str:
     """The samplers' ratios of sampled to true deviation, in Markdown."""
     rows = []
     for sampler, count, options in SETTINGS:
-        steps = plan(sampler, linear_betas(), count, **options)  # type: ignore[arg-type]
+        steps = plan(sampler, linear_betas(), count, **options)  # type: ignore[arg-type]  # of a table
         from_noise = sampled_deviations(steps, MODES, torch.ones_like(MODES))[:1] / MODES[:1]
         from_data = sampled_deviations(steps, MODES, terminal_deviations(MODES)) / MODES
         ratios = [f"{ratio:.3f}" for ratio in torch.cat([from_noise, from_data]).tolist()]

@@ -54,7 +54,7 @@ ROWS = {
         ("dpmpp_2m", 20, "trailing"),
     ]
     for prior in ("standard", "data")
-    for row in [Row(sampler, steps, timesteps, prior)]  # type: ignore[arg-type]
+    for row in [Row(sampler, steps, timesteps, prior)]  # type: ignore[arg-type]  # words of the table
 }
 
 

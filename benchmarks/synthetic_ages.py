@@ -92,7 +92,7 @@ def network_error(
     """
     torch.manual_seed(0)
     faces, years = (torch.from_numpy(a) for a in train)
-    network = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
     optimizer = torch.optim.AdamW(network.parameters(), PEAK_RATE, weight_decay=0.02)
     started, seen, order = time.process_time(), 0, torch.randperm(len(faces))
     while (part := (time.process_time() - started) / (60 * minutes)) < 1:
@@ -105,7 +105,7 @@ def network_error(
         images = torch.where(torch.rand(len(rows), 1, 1, 1) < 0.5, images.flip(3), images)
         loss = functional.smooth_l1_loss(_guess(network, images), years[rows] / 50, beta=0.1)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch lacks it
         optimizer.step()
         seen += len(rows)
     return *_errors(network, *held_out), seen

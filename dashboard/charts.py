@@ -162,7 +162,7 @@ def age_histogram(counts: Sequence[int]) -> Histogram | None:
     if not most:
         return None
     starts = [10 * index for index in range(len(counts))]
-    labels = [f"{first}–{after - 1}" for first, after in pairwise(starts)]  # noqa: RUF001
+    labels = [f"{first}–{after - 1}" for first, after in pairwise(starts)]
     labels.append(f"{starts[-1]} and over")
     bars = []
     for index, (label, count) in enumerate(zip(labels, counts, strict=True)):

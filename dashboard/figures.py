@@ -22,7 +22,7 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
     "recall": ("Recall", "Share of real faces that lie where sampled ones do: variety."),
     "brightness_ks": (
         "Brightness",
-        "Largest gap between the distributions of the faces' mean gray (Kolmogorov–Smirnov).",  # noqa: RUF001
+        "Largest gap between the distributions of the faces' mean gray (Kolmogorov–Smirnov).",
     ),
     "contrast_ks": (
         "Contrast",
@@ -168,5 +168,5 @@ def decimals(error: object) -> int | None:
 
 def _number(value: object, digits: int | None) -> str:
     if not isinstance(value, int | float):
-        return "–"  # noqa: RUF001
+        return "–"
     return f"{value:.4g}" if digits is None else f"{value:,.{digits}f}"

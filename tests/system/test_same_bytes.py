@@ -29,6 +29,7 @@ needs_bfloat16 = pytest.mark.skipif(
 )
 PRECISIONS = [pytest.param("bfloat16", marks=needs_bfloat16), "float32"]
 COUNT = 100
+TIMESTEPS = "trailing"
 SEED = 2**63 + 5
 SHARD_IMAGES = (100, 25, 7)
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -49,7 +50,8 @@ def core_images(
     torch.set_num_threads(threads)
     checkpoint = load_checkpoint(path)
     predict = predictor(checkpoint.model, "cpu", DTYPES[precision])
-    table = plan("ddpm", checkpoint.betas, steps)
+    # Of few steps these leave the least noise, so that few pixels are black or white.
+    table = plan("ddpm", checkpoint.betas, steps, timesteps=TIMESTEPS)
     pieces = []
     for first in range(0, count, batch):
         *_, last = sample(predict, table, SEED, range(first, min(first + batch, count)))
@@ -68,7 +70,7 @@ def submit_in_shards(system, shard_images: int, **params) -> JobView:
     settings = system.settings.model_copy(update={"shard_images": shard_images})
     ours, system.service = system.service, open_service(settings)
     try:
-        return system.submit(count=COUNT, seed=SEED, **params)
+        return system.submit(count=COUNT, seed=SEED, timesteps=TIMESTEPS, **params)
     finally:
         system.service = ours
 
@@ -93,7 +95,7 @@ def gray_levels_apart(ours: Faces, others: Faces) -> int:
 def test_in_bfloat16_splitting_workers_and_threads_change_no_byte(system, workers, threads):
     start_workers(system, workers, threads=threads, precision="bfloat16")
     expected = core_images(BUNDLED_CHECKPOINT, "bfloat16", COUNT, COUNT, steps=4)
-    assert np.mean((expected > 0) & (expected < 255)) > 0.75  # else the bytes would say little
+    assert np.mean((expected > 0) & (expected < 255)) > 0.9  # else the bytes would say little
 
     jobs = {
         size: submit_in_shards(system, size, checkpoint=BUNDLED, num_inference_steps=4)

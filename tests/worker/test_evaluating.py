@@ -76,7 +76,7 @@ def test_images_are_compared_with_half_of_the_faces_and_sought_in_the_rest(
     assert (sheet.role, tuple(sheet.shape)) == ("figure", (480, 144))
     dones = [event.done for event in inner_engine.said(Working)]
     assert dones == sorted(dones)
-    assert max(dones) >= 50
+    assert max(dones) >= 90
 
 
 def test_copies_are_found(inner_engine, keep_images):

@@ -109,8 +109,13 @@ class _Walk:
 
     def _tell(self) -> None:
         training, limit = self._training, self._training.limit
-        total = limit.steps or limit.images or SECONDS_PER_MINUTE * (limit.minutes or 0)
-        self._shard.done = round(training.share * total)
+        if limit.steps is not None:
+            done: float = training.step
+        elif limit.images is not None:
+            done = min(training.images_seen, limit.images)
+        else:
+            done = training.share * (limit.minutes or 0) * SECONDS_PER_MINUTE
+        self._shard.done = round(done)
         self._shard.curves = {
             name: [(point[0], point[1]) for point in points]
             for name, points in training.curves().items()
