@@ -155,7 +155,11 @@ class DisturbedJob:
         self.dispatcher = system.start_dispatcher(lease_seconds=3, resend_seconds=2)
         self.worker = self.start_worker()
         self.id = system.submit(
-            checkpoint=BUNDLED, count=self.count, num_inference_steps=self.steps, seed=SEED
+            timesteps=TIMESTEPS,
+            checkpoint=BUNDLED,
+            count=self.count,
+            num_inference_steps=self.steps,
+            seed=SEED,
         ).id
         eventually(self._is_midway, 60, "for a saved state")
 
