@@ -85,7 +85,7 @@ class ShardView(Contract):
 
     id: str
     index: int
-    kind: str = Field(description="`sample`, or `assemble` for what follows all others.")
+    kind: str = Field(description="The job's, or `assemble` for what follows all others.")
     status: JobStatus
     attempt: int = Field(description="Deliveries so far; raised after a loss or a hand-back.")
     worker: str | None = Field(description="Who holds it, or held it last.")
@@ -103,6 +103,7 @@ class ArtifactRole(StrEnum):
     """What an artifact is for."""
 
     IMAGES = "images"
+    SOURCES = "sources"  # faces that were merged
     COLLAGE = "collage"
     FIGURE = "figure"
     TRAJECTORY = "trajectory"

@@ -10,78 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
-from jobs.requests import EvaluateParams, SampleParams, TrainDdpmParams
+from jobs.works import Work
 
-PROTOCOL = 2  # raised when an older worker could not understand its orders
-
-
-class FileReference(Contract):
-    """Where a worker finds a file, and what its bytes must be."""
-
-    path: str = Field(description="Below the artifact store's URL.")
-    sha256: str
-
-
-class StoredDataset(Contract):
-    """Faces, and ages where there are some, in the artifact store."""
-
-    type: Literal["stored"] = "stored"
-    name: str
-    faces: FileReference
-    ages: FileReference | None
-
-
-class SyntheticDataset(Contract):
-    """Faces 0 … count − 1 that this seed renders."""
-
-    type: Literal["synthetic"] = "synthetic"
-    count: int
-    seed: int
-
-
-DatasetReference = Annotated[StoredDataset | SyntheticDataset, Field(discriminator="type")]
-
-
-class SampleWork(Contract):
-    """Images first_image, …, first_image + image_count − 1 of a job."""
-
-    kind: Literal["sample"] = "sample"
-    params: SampleParams
-    checkpoint: FileReference
-    prior_dataset: DatasetReference | None = None
-    first_image: int = Field(ge=0)
-    image_count: int = Field(ge=1)
-
-
-class AssembleWork(Contract):
-    """What follows all shards of a job: the whole array of images and the collage."""
-
-    kind: Literal["assemble"] = "assemble"
-    params: SampleParams
-    pieces: list[str] = Field(description="Paths of the shards' image arrays, in order.")
-
-
-class TrainDdpmWork(Contract):
-    """A whole training of a noise predictor."""
-
-    kind: Literal["train_ddpm"] = "train_ddpm"
-    params: TrainDdpmParams
-    dataset: DatasetReference
-    initial: FileReference | None
-
-
-class EvaluateWork(Contract):
-    """Figures of a job's images, or of a checkpoint, beside a dataset."""
-
-    kind: Literal["evaluate"] = "evaluate"
-    params: EvaluateParams
-    dataset: DatasetReference
-    images: FileReference | None
-    checkpoint: FileReference | None
-
-
-AnyWork = SampleWork | AssembleWork | TrainDdpmWork | EvaluateWork
-Work = Annotated[AnyWork, Field(discriminator="kind")]
+PROTOCOL = 3  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):

@@ -70,7 +70,7 @@ def artifact_view(artifact: Artifact, shard: Shard) -> ArtifactView:
     return ArtifactView(
         id=artifact.id,
         job_id=artifact.job_id,
-        shard=shard.index if shard.kind == "sample" else None,
+        shard=shard.index if shard.image_count and shard.kind != "assemble" else None,
         role=ArtifactRole(artifact.role),
         name=artifact.name,
         shape=artifact.shape,

@@ -14,9 +14,9 @@ from jobs.kinds.references import (
     invalid,
     require_noise_predictor,
 )
-from jobs.messages import AnyWork, EvaluateWork, FileReference
 from jobs.requests import EvaluateParams
 from jobs.tables import Artifact, Job, Shard
+from jobs.works import AnyWork, EvaluatedJob, EvaluateWork, FileReference
 
 MIN_IMAGES = 100  # of a job that is evaluated: fewer say nothing of a distribution
 PERCENT = 100
@@ -49,18 +49,19 @@ class EvaluateKind(Kind[EvaluateParams]):
 
     def work(self, session: Session, job: Job, shard: Shard, params: EvaluateParams) -> AnyWork:
         """What to evaluate, and the dataset beside it."""
-        images = checkpoint = None
+        evaluated = checkpoint = None
         if params.job is not None:
             artifact = _images_of(session, params.job)
             if artifact is None:
                 raise LookupError(f"the images of job {params.job} are gone")
             images = FileReference(path=artifact.path, sha256=artifact.sha256)
+            evaluated = EvaluatedJob(kind="sample", images=images)
         if params.checkpoint is not None:
             checkpoint = checkpoint_reference(session, params.checkpoint)
         return EvaluateWork(
             params=params,
             dataset=dataset_reference(session, params.dataset, params),
-            images=images,
+            job=evaluated,
             checkpoint=checkpoint,
         )
 

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 from sqlalchemy.orm import Session
 
 from jobs.contract import Contract
-from jobs.messages import AnyWork
 from jobs.tables import Job, Shard
+from jobs.works import AnyWork
 
 Params = TypeVar("Params", bound=Contract)
 

@@ -1,17 +1,39 @@
 """Checkpoints and datasets that parameters name: looked up, or refused with the field's name."""
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from jobs import store
-from jobs.errors import CheckpointNotFoundError, DatasetNotFoundError, ValidationError
-from jobs.messages import DatasetReference, FileReference, StoredDataset, SyntheticDataset
-from jobs.requests import SYNTHETIC, DatasetParams
+from jobs.contract import ArtifactRole
+from jobs.errors import (
+    CheckpointNotFoundError,
+    DatasetNotFoundError,
+    JobNotFoundError,
+    ValidationError,
+)
+from jobs.requests import (
+    SYNTHETIC,
+    TIMESTEPS,
+    CheckpointReference,
+    DatasetParams,
+    JobReference,
+)
 from jobs.tables import Checkpoint, Dataset
+from jobs.works import DatasetReference, FileReference, StoredDataset, SyntheticDataset
 
 RANDOM_SEED_LIMIT = 2**53  # every JSON reader keeps such an integer whole
 NOISE_PREDICTOR = "unet"  # the architecture that predicts noise
+REGRESSOR = "age_regressor"  # the one that tells the age of noised faces
+JUDGE = "age_judge"  # the one that tells the age of clean faces
+NETWORK_WORDS: Mapping[str, str] = {
+    NOISE_PREDICTOR: "a noise predictor",
+    REGRESSOR: "an age regressor",
+    JUDGE: "a judge of ages",
+}
+TRAINED_BY: Mapping[str, str] = {NOISE_PREDICTOR: "train_ddpm", REGRESSOR: "train_regressor"}
 
 
 def random_seed() -> int:
@@ -29,26 +51,80 @@ def invalid(field: str, value: object, must: str) -> ValidationError:
     )
 
 
-def require_noise_predictor(session: Session, checkpoint_id: str, field: str) -> Checkpoint:
-    """The noise predictor of this id.
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What is known of a network before it is there: a job may still be training it.
+
+    Attributes:
+        name: for messages.
+        width: channels at full resolution.
+        timesteps: T of its noise schedule.
+        has_prior: whether mean and principal components of its data travel with it.
+    """
+
+    name: str
+    width: int
+    timesteps: int
+    has_prior: bool
+
+
+def require_noise_predictor(
+    session: Session, named: CheckpointReference, field: str
+) -> NetworkFacts:
+    """What is known of the noise predictor that a parameter names.
 
     Raises:
         CheckpointNotFoundError: there is no such checkpoint.
-        ValidationError: it is none.
+        JobNotFoundError: there is no such job.
+        ValidationError: it is no noise predictor, or the job makes none.
     """
-    checkpoint = store.find_checkpoint(session, checkpoint_id)
+    return _require(session, named, field, NOISE_PREDICTOR)
+
+
+def require_regressor(session: Session, named: CheckpointReference, field: str) -> NetworkFacts:
+    """What is known of the age regressor that a parameter names; errors as of the other."""
+    return _require(session, named, field, REGRESSOR)
+
+
+def _require(
+    session: Session, named: CheckpointReference, field: str, architecture: str
+) -> NetworkFacts:
+    if isinstance(named, JobReference):
+        return _promised(session, named.job, field, architecture)
+    checkpoint = store.find_checkpoint(session, named)
     if checkpoint is None:
         raise CheckpointNotFoundError(
-            f"params.{field}: there is no checkpoint {checkpoint_id!r}; "
-            "GET /api/v1/checkpoints lists them",
+            f"params.{field}: there is no checkpoint {named!r}; GET /api/v1/checkpoints lists them",
             field=f"params.{field}",
-            value=checkpoint_id,
+            value=named,
         )
-    if checkpoint.architecture != NOISE_PREDICTOR:
-        raise invalid(
-            field, checkpoint_id, f"a noise predictor; this one is a {checkpoint.architecture}"
+    if checkpoint.architecture != architecture:
+        must = f"{NETWORK_WORDS[architecture]}; this one is {_word(checkpoint.architecture)}"
+        raise invalid(field, named, must)
+    return NetworkFacts(
+        f"checkpoint {checkpoint.id}",
+        checkpoint.width,
+        checkpoint.description["timesteps"],
+        bool(checkpoint.description.get("prior_components")),
+    )
+
+
+def _promised(session: Session, job_id: str, field: str, architecture: str) -> NetworkFacts:
+    """What the job that trains it will make; whether it can be waited for is checked elsewhere."""
+    job = store.find_job(session, job_id)
+    if job is None:
+        raise JobNotFoundError(
+            f"params.{field}: there is no job {job_id!r}", field=f"params.{field}", value=job_id
         )
-    return checkpoint
+    if job.kind != TRAINED_BY[architecture]:
+        must = f"a job of kind {TRAINED_BY[architecture]}; this one is a {job.kind}"
+        raise invalid(field, job_id, must)
+    has_prior = architecture == NOISE_PREDICTOR
+    return NetworkFacts(f"job {job_id}", job.params["width"], TIMESTEPS, has_prior)
+
+
+def _word(architecture: str) -> str:
+    return NETWORK_WORDS.get(architecture, f"a {architecture}")
 
 
 def require_dataset(session: Session, dataset_id: str, field: str = "dataset") -> Dataset | None:
@@ -75,11 +151,27 @@ def face_count(session: Session, params: DatasetParams) -> int:
     return params.synthetic_count if dataset is None else dataset.count
 
 
-def checkpoint_reference(session: Session, checkpoint_id: str) -> FileReference:
-    """Where a worker finds this checkpoint."""
-    checkpoint = store.find_checkpoint(session, checkpoint_id)
+def require_checkpoint_row(session: Session, named: CheckpointReference) -> Checkpoint:
+    """The checkpoint of this id, or the one that this job has made.
+
+    Raises:
+        LookupError: it is gone.
+    """
+    checkpoint = None
+    if not isinstance(named, JobReference):
+        checkpoint = store.find_checkpoint(session, named)
+    else:
+        for artifact, _ in store.artifacts_of(session, named.job):
+            if artifact.role == ArtifactRole.CHECKPOINT:
+                checkpoint = store.find_checkpoint(session, artifact.sha256[:16])
     if checkpoint is None:
-        raise LookupError(f"checkpoint {checkpoint_id!r} is gone")
+        raise LookupError(f"checkpoint {named!r} is gone")
+    return checkpoint
+
+
+def checkpoint_reference(session: Session, named: CheckpointReference) -> FileReference:
+    """Where a worker finds this checkpoint."""
+    checkpoint = require_checkpoint_row(session, named)
     return FileReference(path=checkpoint.path, sha256=checkpoint.sha256)
 
 

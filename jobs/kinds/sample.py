@@ -15,9 +15,9 @@ from jobs.kinds.references import (
     require_dataset,
     require_noise_predictor,
 )
-from jobs.messages import AnyWork, AssembleWork, SampleWork
 from jobs.requests import SampleParams
 from jobs.tables import Job, Shard
+from jobs.works import AnyWork, AssembleWork, SampleWork
 
 
 class SampleKind(Kind[SampleParams]):
@@ -27,16 +27,15 @@ class SampleKind(Kind[SampleParams]):
 
     def prepare(self, session: Session, params: SampleParams) -> SampleParams:
         """Check checkpoint, steps and prior; draw a seed."""
-        checkpoint = require_noise_predictor(session, params.checkpoint, "checkpoint")
-        timesteps = checkpoint.description["timesteps"]
-        if params.num_inference_steps > timesteps:
-            must = f"within 1 and {timesteps}, the timesteps of checkpoint {checkpoint.id}"
+        network = require_noise_predictor(session, params.checkpoint, "checkpoint")
+        if params.num_inference_steps > network.timesteps:
+            must = f"within 1 and {network.timesteps}, the timesteps of {network.name}"
             raise invalid("num_inference_steps", params.num_inference_steps, must)
         if params.prior_dataset is not None:
             require_dataset(session, params.prior_dataset, "prior_dataset")
-        elif params.prior == "data" and not checkpoint.description.get("prior_components"):
+        elif params.prior == "data" and not network.has_prior:
             must = (
-                f"the id of a dataset, since checkpoint {checkpoint.id} holds no principal "
+                f"the id of a dataset, since {network.name} holds no principal "
                 "components of its data"
             )
             raise invalid("prior_dataset", None, must)

@@ -14,9 +14,9 @@ from jobs.kinds.references import (
     random_seed,
     require_noise_predictor,
 )
-from jobs.messages import AnyWork, TrainDdpmWork
 from jobs.requests import DEFAULT_IMAGES, LIMITS, TrainDdpmParams
 from jobs.tables import Job, Shard
+from jobs.works import AnyWork, TrainDdpmWork
 
 DEFAULT_WIDTH = 32
 SECONDS_PER_MINUTE = 60
@@ -34,7 +34,7 @@ class TrainDdpmKind(Kind[TrainDdpmParams]):
         if params.initial is not None:
             initial = require_noise_predictor(session, params.initial, "initial")
             if params.width not in (None, initial.width):
-                must = f"{initial.width}, the width of checkpoint {initial.id}, or absent"
+                must = f"{initial.width}, the width of {initial.name}, or absent"
                 raise invalid("width", params.width, must)
             decided["width"] = initial.width
         kept = face_count(session, params)

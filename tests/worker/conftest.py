@@ -11,9 +11,10 @@ import torch
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore, checkpoint_path
-from jobs.messages import FileReference, SampleWork, ShardOrder
+from jobs.messages import ShardOrder
 from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
+from jobs.works import FileReference, SampleWork
 from worker.consumer.engine_process import EngineProcess
 from worker.engine.device import Device
 from worker.engine.runners import Runner, make_runners

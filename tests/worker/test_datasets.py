@@ -10,14 +10,9 @@ import torch
 from diffusion import fit_prior
 from formats.errors import LengthMismatchError
 from jobs.errors import ArtifactStoreError
-from jobs.messages import (
-    AssembleWork,
-    FileReference,
-    ShardOrder,
-    StoredDataset,
-    SyntheticDataset,
-)
+from jobs.messages import ShardOrder
 from jobs.requests import SampleParams
+from jobs.works import AssembleWork, FileReference, StoredDataset, SyntheticDataset
 from synthetic import synthetic_faces
 from worker.engine import datasets as datasets_module
 from worker.engine.datasets import Datasets

@@ -3,8 +3,9 @@ import time
 
 import pytest
 
-from jobs.messages import FileReference, ReportStatus, SampleWork, ShardOrder
+from jobs.messages import ReportStatus, ShardOrder
 from jobs.requests import SampleParams
+from jobs.works import FileReference, SampleWork
 from worker.consumer.desk import ReportDesk
 
 ATTEMPT = ("job-0", 1)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from diffusion import FeatureNetwork
-from jobs.messages import EvaluateWork, FileReference, ShardOrder, SyntheticDataset
+from jobs.messages import ShardOrder
 from jobs.requests import EvaluateParams
+from jobs.works import EvaluatedJob, EvaluateWork, FileReference, SyntheticDataset
 from synthetic import synthetic_faces
 from worker.engine import evaluating, shard
 from worker.engine.shard import InterruptedShard
@@ -53,7 +54,7 @@ def order(count: int = FACES, **subject) -> ShardOrder:
     work = EvaluateWork(
         params=params.model_copy(update={"seed": 3}),
         dataset=SyntheticDataset(count=count, seed=1),
-        images=subject.get("job"),
+        job=None if "job" not in subject else EvaluatedJob(kind="sample", images=subject["job"]),
         checkpoint=subject.get("checkpoint"),
     )
     return ShardOrder(job_id="job", shard_id="job-0", attempt=1, work=work)

@@ -21,8 +21,9 @@ from diffusion import (
 from formats.description import CheckpointDescription
 from formats.faces import from_unit_range
 from jobs.artifacts import checkpoint_path
-from jobs.messages import FileReference, SampleWork, ShardOrder, SyntheticDataset
+from jobs.messages import ShardOrder
 from jobs.requests import SampleParams
+from jobs.works import FileReference, SampleWork, SyntheticDataset
 from synthetic import synthetic_faces
 from worker.engine.sampling import sampler_plan
 from worker.engine.shard import InterruptedShard

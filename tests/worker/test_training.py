@@ -17,8 +17,9 @@ from diffusion.errors import TrainingDivergedError
 from diffusion.training_options import TrainingLimit
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
-from jobs.messages import FileReference, ShardOrder, SyntheticDataset, TrainDdpmWork
+from jobs.messages import ShardOrder
 from jobs.requests import TrainDdpmParams
+from jobs.works import FileReference, SyntheticDataset, TrainDdpmWork
 from synthetic import synthetic_faces
 from worker.engine import development, training
 from worker.engine.shard import InterruptedShard, MadeFile

@@ -6,7 +6,8 @@ import numpy as np
 
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
-from jobs.messages import AssembleWork
+from jobs.requests import SampleParams
+from jobs.works import AssembleWork
 from worker.engine.made_files import images_file, picture_file
 from worker.engine.shard import MadeFile, ShardRun
 
@@ -22,6 +23,7 @@ def assemble(shard: ShardRun, work: AssembleWork) -> list[MadeFile]:
         for path in work.pieces
     ]
     images = np.concatenate(pieces)
+    assert isinstance(work.params, SampleParams)
     sheet = collage(images, min(work.params.columns, len(images)))
     parameters = {"kind": "sample", "params": work.params.model_dump()}
     picture = picture_file(ArtifactRole.COLLAGE, "collage.png", sheet, parameters)

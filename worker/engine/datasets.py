@@ -8,7 +8,7 @@ import numpy as np
 from diffusion import DataPrior, fit_prior
 from formats.faces import Ages, Faces, check_equal_length, load_ages, load_faces
 from jobs.artifacts import ArtifactStore
-from jobs.messages import DatasetReference, StoredDataset, SyntheticDataset
+from jobs.works import DatasetReference, StoredDataset, SyntheticDataset
 from synthetic import synthetic_faces
 from worker.engine.shard import ShardRun
 from worker.engine.stored_files import read_stored

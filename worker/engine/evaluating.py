@@ -18,7 +18,7 @@ from diffusion.training_data import TENTHS
 from formats.faces import Faces, load_faces
 from jobs.artifacts import ArtifactStore
 from jobs.contract import ArtifactRole
-from jobs.messages import EvaluateWork
+from jobs.works import EvaluateWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
 from worker.engine.made_files import metrics_file, picture_file
@@ -59,8 +59,8 @@ class EvaluateRunner:
             faces = dataset.faces[order[: min(LOSS_FACES, work.params.faces)]]
             metrics = self._measure_checkpoint(shard, checkpoint, faces, work.params.seed)
             return [metrics_file(about | metrics)]
-        assert work.images is not None  # one of the two is given
-        images = load_faces(io.BytesIO(read_stored(self._artifacts, work.images)))
+        assert work.job is not None  # one of the two is given
+        images = load_faces(io.BytesIO(read_stored(self._artifacts, work.job.images)))
         count = max(LEAST_REFERENCE, min(work.params.faces, len(order) // 2))
         reference = dataset.faces[order[:count]]
         others = dataset.faces[order[count : count + MOST_SEARCHED]]

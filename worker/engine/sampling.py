@@ -21,8 +21,8 @@ from diffusion.plan import Plan
 from formats.faces import from_unit_range
 from formats.pictures import collage, encode_png
 from jobs.artifacts import ArtifactStore
-from jobs.messages import FileReference, SampleWork
 from jobs.requests import SampleParams
+from jobs.works import FileReference, SampleWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
 from worker.engine.made_files import images_file

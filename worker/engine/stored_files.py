@@ -7,7 +7,7 @@ from pathlib import Path
 from diffusion import Checkpoint, load_checkpoint
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
-from jobs.messages import FileReference
+from jobs.works import FileReference
 
 
 def read_stored(artifacts: ArtifactStore, reference: FileReference) -> bytes:

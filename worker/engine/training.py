@@ -8,8 +8,8 @@ from diffusion.training_options import TrainingLimit
 from formats.faces import Faces
 from formats.pictures import collage, encode_png
 from jobs.artifacts import ArtifactStore
-from jobs.messages import TrainDdpmWork
 from jobs.requests import TrainDdpmParams
+from jobs.works import TrainDdpmWork
 from worker.engine.datasets import Datasets
 from worker.engine.development import DEVELOPED_FACES, SHEET_FACES, Development, sample_faces
 from worker.engine.device import Device

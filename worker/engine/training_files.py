@@ -17,7 +17,7 @@ from formats.description import CheckpointDescription
 from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
-from jobs.messages import TrainDdpmWork
+from jobs.works import TrainDdpmWork
 from worker.engine.development import Development
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import MadeFile

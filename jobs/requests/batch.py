@@ -1,0 +1,66 @@
+"""Several jobs in one submission, which name each other; and the whole assignment as one."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from jobs.contract import Contract
+from jobs.requests.base import (
+    BUNDLED,
+    SYNTHETIC,
+    TIMESTEPS,
+    Id,
+    Seed,
+    contradiction,
+)
+from jobs.requests.request import JobRequest
+from jobs.requests.training import DEFAULT_REGRESSOR_IMAGES
+
+MAX_BATCH = 50
+
+
+class BatchItem(Contract):
+    """A job of a batch, and the label by which the others name it where a job's id belongs."""
+
+    label: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=32)]
+    job: Annotated[JobRequest, Field(discriminator="kind")]
+
+
+class BatchRequest(Contract):
+    """Jobs that are submitted together: all of them or none."""
+
+    jobs: list[BatchItem] = Field(
+        min_length=1, max_length=MAX_BATCH, description="Each names only those before it."
+    )
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        labels = [item.label for item in self.jobs]
+        if len(set(labels)) < len(labels):
+            raise contradiction(["jobs"], "every job a label of its own")
+        return self
+
+
+class AssignmentRequest(Contract):
+    """The whole assignment: sample, merge, train a regressor, guide, evaluate, report."""
+
+    name: str | None = Field(None, max_length=200, description="A name for people.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher goes first.")
+    submitter: str | None = Field(
+        None, min_length=1, max_length=64, pattern=r"^[\w.@ -]+$", description="Whose jobs."
+    )
+    checkpoint: Id = Field(BUNDLED, description="Id of the noise predictor.")
+    regressor: Id | None = Field(None, description="Id of an age regressor; null: one is trained.")
+    dataset: Id = Field(
+        SYNTHETIC, description="Id of a dataset with ages, to merge, train on and compare with."
+    )
+    num_inference_steps: int = Field(
+        TIMESTEPS, ge=1, le=TIMESTEPS, description="Denoising steps of all three collages."
+    )
+    training_images: int = Field(
+        DEFAULT_REGRESSOR_IMAGES,
+        ge=1,
+        le=1_000_000_000,
+        description="Images that the regressor sees in its training.",
+    )
+    seed: Seed | None = Field(None, description="Of all jobs; drawn at random when absent.")
