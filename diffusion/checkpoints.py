@@ -1,18 +1,22 @@
 """Networks out of checkpoints and into them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffusion.prior import DataPrior
+from diffusion.regressor import AgeRegressor
 from diffusion.schedule import linear_betas
 from diffusion.unet import UNet
-from formats.architectures import UNET
+from formats.architectures import AGE_REGRESSOR, UNET
 from formats.checkpoint import CheckpointDescription, read_checkpoint, write_checkpoint
 from formats.errors import UnknownArchitectureError
 
+SQUARED_ERRORS = "mse_by_twentieth"  # a metric of a regressor, in years²
 PRIOR_TENSORS = {field: f"prior.{field}" for field in ("mean", "components", "deviations")}
 
 
@@ -55,9 +59,53 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     return Checkpoint(model.eval(), betas, description, prior)
 
 
+@dataclass(frozen=True, eq=False)
+class RegressorCheckpoint:
+    """An age regressor and what is known of it.
+
+    Attributes:
+        model: in evaluation mode, float32, on the CPU.
+        betas: the schedule that it was trained on, float32 (T,).
+        description: where it comes from.
+        squared_errors: its held-out mean squared error in years² at every timestep, float64 (T,);
+            None where nobody measured it.
+    """
+
+    model: AgeRegressor
+    betas: Tensor
+    description: CheckpointDescription
+    squared_errors: Tensor | None
+
+
+def load_regressor(path: str | Path) -> RegressorCheckpoint:
+    """Read a native checkpoint of an age regressor.
+
+    Raises:
+        formats.errors.FormatError: the file is no such checkpoint, or a damaged one.
+        OSError: it cannot be opened.
+    """
+    arrays, description = read_checkpoint(path)
+    if description.architecture != AGE_REGRESSOR.name:
+        raise UnknownArchitectureError(
+            f"an age regressor must be an {AGE_REGRESSOR.name}, not a {description.architecture}"
+        )
+    model = AgeRegressor(description.width, description.timesteps)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    betas = linear_betas(description.timesteps, description.beta_start, description.beta_end)
+    by_part = description.metrics.get(SQUARED_ERRORS)
+    errors = None if by_part is None else _at_every_timestep(by_part, description.timesteps)
+    return RegressorCheckpoint(model.eval(), betas, description, errors)
+
+
+def _at_every_timestep(by_part: Sequence[float], timesteps: int) -> Tensor:
+    """Values of equal parts of T, taken to hold at the parts' middles, between them linear."""
+    middles = (np.arange(len(by_part)) + 0.5) * timesteps / len(by_part)
+    return torch.from_numpy(np.interp(np.arange(timesteps) + 0.5, middles, by_part))
+
+
 def save_checkpoint(
     path: str | Path,
-    model: UNet,
+    model: nn.Module,
     description: CheckpointDescription,
     *,
     prior: DataPrior | None = None,

@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     HOLDOUT = 9
     HOLDOUT_TIMESTEP = 10
     HOLDOUT_NOISE = 11
+    SHIFT = 14
 
 
 def philox(counter: tuple[Words, Words, Words, Words], seed: int) -> tuple[Words, ...]:

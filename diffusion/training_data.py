@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffusion.noise import Purpose, noise, uniforms
-from diffusion.training_options import TrainingOptions
+from diffusion.training_options import LoopOptions
 
 MAX_HELD_OUT = 1000  # faces kept from training, however many there are
 MAX_EVALUATED = 256  # of them, in each evaluation
@@ -26,11 +26,13 @@ class Batch:
         x_0: float32 (B, 1, 48, 48), in [-1, 1].
         t: int64 (B,), on the CPU, where the tables are.
         eps: standard normal, of x_0's shape.
+        rows: which faces of the dataset they are, (B,).
     """
 
     x_0: Tensor
     t: Tensor
     eps: Tensor
+    rows: NDArray[np.int64]
 
 
 class TrainingFaces:
@@ -45,7 +47,7 @@ class TrainingFaces:
     def __init__(
         self,
         faces: NDArray[np.uint8],
-        options: TrainingOptions,
+        options: LoopOptions,
         num_timesteps: int,
         device: torch.device,
     ) -> None:
@@ -75,26 +77,38 @@ class TrainingFaces:
         if epoch != self._order_epoch:
             order = _permutation(seed, len(self._trained), epoch, Purpose.DATA_ORDER)
             self._order_epoch, self._order = epoch, self._trained[order]
-        faces = self._take(self._order[position * size : (position + 1) * size])
+        rows = self._order[position * size : (position + 1) * size]
+        faces = self._augment(self._take(rows), step)
+        t = self._timesteps(step)
+        eps = noise(seed, range(size), step, faces.shape[1:], Purpose.TRAINING_NOISE)
+        return Batch(_to_unit_range(faces), t, eps.to(self._device), rows)
+
+    def _timesteps(self, step: int) -> Tensor:
+        size, seed = self._options.batch_size, self._options.seed
+        return stratified_timesteps(seed, step, size, self._num_timesteps)
+
+    def _augment(self, faces: Tensor, step: int) -> Tensor:
+        """Mirror half of the faces, uint8 (B, 1, 48, 48)."""
+        size, seed = len(faces), self._options.seed
         flipped_share = 1 / 2 if self._options.horizontal_flips else 0
         mirrored = uniforms(seed, [0], step, size, Purpose.AUGMENTATION)[0] < flipped_share
         is_mirrored = torch.from_numpy(mirrored).to(self._device)[:, None, None, None]
-        faces = torch.where(is_mirrored, faces.flip(3), faces)
-        t = stratified_timesteps(seed, step, size, self._num_timesteps)
-        eps = noise(seed, range(size), step, faces.shape[1:], Purpose.TRAINING_NOISE)
-        return Batch(_to_unit_range(faces), t, eps.to(self._device))
+        return torch.where(is_mirrored, faces.flip(3), faces)
 
-    def held_out_batches(self, tenth: int | None = None) -> Iterator[Batch]:
-        """Up to MAX_EVALUATED held-out faces, always with the same timesteps and noise.
+    def held_out_batches(
+        self, tenth: int | None = None, most: int = MAX_EVALUATED
+    ) -> Iterator[Batch]:
+        """Held-out faces, always the same, with the same timesteps and noise.
 
         Args:
             tenth: of the timesteps, 0 … 9; by default all of them. They are stratified over the
                 faces either way.
+            most: of the faces that are held out.
 
         Yields:
             Batches of at most the options' size.
         """
-        chosen = self._held_out[:MAX_EVALUATED]
+        chosen = self._held_out[:most]
         row = 0 if tenth is None else tenth + 1
         within = uniforms(self._options.seed, [0], row, len(chosen), Purpose.HOLDOUT_TIMESTEP)[0]
         turns = (np.arange(len(chosen)) + within) / len(chosen)
@@ -107,7 +121,7 @@ class TrainingFaces:
             indices = range(part.start, part.stop)
             purpose = Purpose.HOLDOUT_NOISE
             eps = noise(self._options.seed, indices, row, faces.shape[1:], purpose)
-            yield Batch(_to_unit_range(faces), t[part], eps.to(self._device))
+            yield Batch(_to_unit_range(faces), t[part], eps.to(self._device), chosen[part])
 
     def _take(self, indices: NDArray[np.int64]) -> Tensor:
         return self._faces[torch.from_numpy(indices).to(self._device)][:, None]

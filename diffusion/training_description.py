@@ -8,6 +8,8 @@ import torch
 
 from diffusion.prior import DataPrior
 from diffusion.training import Training
+from diffusion.training_data import TrainingFaces
+from diffusion.training_loop import TrainingLoop
 from formats.architectures import UNET
 from formats.description import CheckpointDescription
 
@@ -37,33 +39,40 @@ def describe_training(
         `metrics` hold the losses.
     """
     schedule = training.initial_description or CheckpointDescription(UNET.name, 1)
-    speed = training.images_seen / training.seconds if training.seconds else 0.0
     return replace(
         schedule,
         architecture=UNET.name,
         width=training.options.width,
         dataset=f"{dataset}, sha256 {training.faces.sha256}",
         training={
-            **asdict(training.options),
-            "limit": training.limit.to_dict(),
-            "share_done": round(training.share, 4),
-            "steps": training.step,
-            "images_seen": training.images_seen,
-            "seconds": round(training.seconds, 1),
-            "images_per_second": round(speed, 1),
-            "faces_trained_on": training.faces.trained_on,
-            "faces_held_out": training.faces.held_out,
+            **training_facts(training, training.faces),
             "principal_components": 0 if prior is None else len(prior.components),
             "initial_sha256": training.initial_sha256,
-            "torch": torch.__version__,
-            "device": _device_name(training.device),
-            "threads": torch.get_num_threads(),
-            "precision": str(training.dtype).removeprefix("torch."),
             **(told or {}),
         },
         metrics=_metrics(training, by_tenth),
         source="trained by darkroom; the exponential moving average of the weights",
     )
+
+
+def training_facts(training: TrainingLoop[Any], faces: TrainingFaces) -> dict[str, Any]:
+    """What was asked of a training, how much was done, and by which machine."""
+    speed = training.images_seen / training.seconds if training.seconds else 0.0
+    return {
+        **asdict(training.options),
+        "limit": training.limit.to_dict(),
+        "share_done": round(training.share, 4),
+        "steps": training.step,
+        "images_seen": training.images_seen,
+        "seconds": round(training.seconds, 1),
+        "images_per_second": round(speed, 1),
+        "faces_trained_on": faces.trained_on,
+        "faces_held_out": faces.held_out,
+        "torch": torch.__version__,
+        "device": _device_name(training.device),
+        "threads": torch.get_num_threads(),
+        "precision": str(training.dtype).removeprefix("torch."),
+    }
 
 
 def _metrics(training: Training, by_tenth: Sequence[float] | None) -> dict[str, Any]:

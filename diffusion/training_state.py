@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diffusion.errors import TrainingStateError
 
 KEY = "darkroom-training"  # of the metadata
-VERSION = 1
+VERSION = 2
 _LENGTH_BYTES = 8
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from formats.age_regressor import age_regressor_shapes
 from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
 from formats.faces import FACE_SIZE
 from formats.feature_network import feature_network_shapes
@@ -98,7 +99,14 @@ FACE_FEATURES = Architecture(
     shapes=feature_network_shapes,
     width_axes={"stem.bias": 0, "down2.weight": 1},
 )
-ARCHITECTURES: Mapping[str, Architecture] = {known.name: known for known in (UNET, FACE_FEATURES)}
+AGE_REGRESSOR = Architecture(
+    name="age_regressor",
+    shapes=age_regressor_shapes,
+    width_axes={"dconv_down1.0.bias": 0, "dconv_down1.2.weight": 1},
+)
+ARCHITECTURES: Mapping[str, Architecture] = {
+    known.name: known for known in (UNET, AGE_REGRESSOR, FACE_FEATURES)
+}
 
 
 def tensor_shapes(architecture: str, width: int) -> dict[str, Shape]:

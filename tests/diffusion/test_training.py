@@ -9,13 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from diffusion import training as training_module
+from diffusion import training_loop as training_module
 from diffusion.checkpoints import Checkpoint
 from diffusion.errors import TrainingDivergedError
 from diffusion.initialization import initialize
 from diffusion.schedule import linear_betas
-from diffusion.training import EVALUATIONS, Training
+from diffusion.training import Training
 from diffusion.training_description import describe_training
+from diffusion.training_loop import EVALUATIONS
 from diffusion.training_options import TrainingLimit, TrainingOptions
 from diffusion.training_state import decode_state
 from diffusion.unet import UNet

@@ -48,8 +48,8 @@ def test_damaged_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(TrainingStateError, match="of version 2; this program reads 1"):
-        decode_state(encode_state({"a": torch.ones(3)}, {"version": 2}))
+    with pytest.raises(TrainingStateError, match="of version 3; this program reads 2"):
+        decode_state(encode_state({"a": torch.ones(3)}, {"version": 3}))
 
 
 @pytest.mark.parametrize(
