@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from diffusion.convolutions import DoubledConv2d, add_doubled, by_tap
-from diffusion.unet import TIME_CHANNELS, UNet
+from diffusion.downward import TIME_CHANNELS
+from diffusion.unet import UNet
 
 log = logging.getLogger(__name__)
 

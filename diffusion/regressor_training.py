@@ -78,7 +78,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
             formats.errors.LengthMismatchError: there is not one age per face.
             ValueError: there are too few faces with an age, or the predictor has another width.
         """
-        self.options, self.betas = options, predictor.betas
+        self.betas, self._patience = predictor.betas, options.patience
         is_taken = options.start == "checkpoint"
         network = _start_network(options, predictor if is_taken else None, self.betas)
         self.initial_sha256 = weights_sha256(predictor.model) if is_taken else None
@@ -93,8 +93,9 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
     @property
     def has_ended(self) -> bool:
         """Whether the limit is reached, or patience has run out."""
-        patience = self.options.patience
-        return super().has_ended or (patience is not None and self._measured_since_best >= patience)
+        patience = self._patience
+        is_stuck = patience is not None and self._measured_since_best >= patience
+        return super().has_ended or is_stuck
 
     def held_out_errors(self) -> Iterator[HeldOutErrors]:
         """What the best weights say of all held-out faces, a tenth of the timesteps each time."""

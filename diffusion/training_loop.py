@@ -215,7 +215,7 @@ class TrainingLoop(ABC, Generic[Network]):
 
     def _place(self, start: Network) -> Network:
         network = copy.deepcopy(start).to(self.device)
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch lacks it
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
 
     def _evaluations_due(self) -> int:
         return math.floor(EVALUATIONS * self.share)

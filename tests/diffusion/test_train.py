@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from diffusion import load_checkpoint, train
+from diffusion import load_checkpoint, train, training_folder
 from diffusion.prior import DataPrior, fit_prior
 from diffusion.training import Training
 from diffusion.training_state import decode_state
@@ -38,7 +38,7 @@ def run(
     """Runs the command in a folder, on a file of 48×48 faces, and gives the folder."""
     np.save(tmp_path / "faces.npy", wavy_faces(24, size=48))
     monkeypatch.setattr(train, "fit_prior", lambda faces: prior)
-    monkeypatch.setattr(train, "SAVE_SECONDS", 0)  # after each step
+    monkeypatch.setattr(training_folder, "SAVE_SECONDS", 0)  # after each step
 
     def call(folder: str, *words: str) -> Path:
         options = ["--faces", str(tmp_path / "faces.npy"), "--batch-size", "8", *words]
@@ -65,15 +65,18 @@ def test_a_killed_command_goes_on_where_it_was(
     with pytest.raises(KeyboardInterrupt):
         run("stopped", *words)
     monkeypatch.setattr(Training, "advance", advance)
-    assert decode_state((tmp_path / "stopped" / train.STATE).read_bytes())[1]["step"] == 2
+    assert decode_state((tmp_path / "stopped" / training_folder.STATE).read_bytes())[1]["step"] == 2
 
     resumed = run("stopped", *words)
 
     found, expected = (
-        decode_state((folder / train.STATE).read_bytes())[0] for folder in (resumed, undisturbed)
+        decode_state((folder / training_folder.STATE).read_bytes())[0]
+        for folder in (resumed, undisturbed)
     )
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert (resumed / train.LOSSES).read_bytes() == (undisturbed / train.LOSSES).read_bytes()
+    assert (resumed / training_folder.LOSSES).read_bytes() == (
+        undisturbed / training_folder.LOSSES
+    ).read_bytes()
     assert (resumed / "faces-0000004.png").read_bytes() == (
         undisturbed / "faces-0000004.png"
     ).read_bytes()
