@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from diffusion import load_checkpoint, train, training_folder
 from diffusion.prior import DataPrior, fit_prior
 from diffusion.training import Training
+from diffusion.training_folder import LOSSES, STATE
 from diffusion.training_state import decode_state
 from formats.pictures import decode_png, read_png_parameters
 
@@ -65,18 +66,15 @@ def test_a_killed_command_goes_on_where_it_was(
     with pytest.raises(KeyboardInterrupt):
         run("stopped", *words)
     monkeypatch.setattr(Training, "advance", advance)
-    assert decode_state((tmp_path / "stopped" / training_folder.STATE).read_bytes())[1]["step"] == 2
+    assert decode_state((tmp_path / "stopped" / STATE).read_bytes())[1]["step"] == 2
 
     resumed = run("stopped", *words)
 
     found, expected = (
-        decode_state((folder / training_folder.STATE).read_bytes())[0]
-        for folder in (resumed, undisturbed)
+        decode_state((folder / STATE).read_bytes())[0] for folder in (resumed, undisturbed)
     )
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert (resumed / training_folder.LOSSES).read_bytes() == (
-        undisturbed / training_folder.LOSSES
-    ).read_bytes()
+    assert (resumed / LOSSES).read_bytes() == (undisturbed / LOSSES).read_bytes()
     assert (resumed / "faces-0000004.png").read_bytes() == (
         undisturbed / "faces-0000004.png"
     ).read_bytes()
