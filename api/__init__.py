@@ -11,6 +11,7 @@ from api.health import HealthRoutes
 from api.jobs import JobRoutes
 from api.openapi import OpenApiRoutes
 from api.routing import PREFIX, add_routes
+from api.uploaded_pictures import UploadRoutes
 from jobs.broadcast import Broadcaster
 from jobs.service import JobService
 from jobs.settings import WebSettings
@@ -25,6 +26,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
         ArtifactRoutes(service),
         CheckpointRoutes(service, settings.max_upload_bytes),
         DatasetRoutes(service, settings.max_upload_bytes),
+        UploadRoutes(service, settings.max_upload_bytes),
         EventRoutes(service, broadcaster, settings.web_threads),
     ]
     version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from api.links import linked_job
 from formats.faces import FACE_SIZE
-from formats.pictures import encode_png
 from jobs.contract import ArtifactRole, JobView
 from jobs.errors import ArtifactNotFoundError
+from jobs.provenance import image_png
 from jobs.service import JobService
 
 LEAST_DIGITS = 3  # of an image's name: 000.png
@@ -46,6 +46,7 @@ class Archive:
     job: JobView
     files: dict[str, bytes]
     images: npt.NDArray[np.uint8]  # (N, 48, 48), N 0 of a job that made none
+    checkpoints: Mapping[str, str]  # SHA-256 of what made the images, by field
 
     def stream(self) -> Iterator[bytes]:
         """The zip, member by member; PNG are made one at a time."""
@@ -60,9 +61,9 @@ class Archive:
         yield "job.json", linked_job(self.job).model_dump_json(indent=2).encode() + b"\n"
         yield from self.files.items()
         digits = max(LEAST_DIGITS, len(str(len(self.images) - 1)))
-        made_by = {"job": self.job.id, "kind": self.job.kind, "params": self.job.params}
+        made_by = (self.job.id, self.job.kind, self.job.params, self.checkpoints)
         for index, image in enumerate(self.images):
-            yield f"images/{index:0{digits}}.png", encode_png(image, made_by | {"image": index})
+            yield f"images/{index:0{digits}}.png", image_png(image, *made_by, index)
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         finished_at = (self.job.finished_at or datetime.now(UTC)).astimezone(UTC)
@@ -90,8 +91,9 @@ def read_archive(service: JobService, job_id: str) -> Archive:
             job_id=job_id,
             status=job.status,
         )
-    images = np.zeros((0, FACE_SIZE, FACE_SIZE), np.uint8)
+    images, checkpoints = np.zeros((0, FACE_SIZE, FACE_SIZE), np.uint8), {}
     for artifact in whole:
         if artifact.role is ArtifactRole.IMAGES:
             images = np.load(io.BytesIO(files[artifact.name]), allow_pickle=False)
-    return Archive(job, files, images)
+            checkpoints = artifact.checkpoints
+    return Archive(job, files, images, checkpoints)

@@ -18,6 +18,7 @@ from api.links import job_path, linked_job, linked_jobs
 from api.parsing import parse_json, parse_query
 from api.responses import REVALIDATE, ShardList, WorkerList, json_response
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
+from api.uploads import MULTIPART, PICTURE, PNG, picture_body
 from jobs import errors
 from jobs.contract import Contract, CurvesView, JobList, JobStatus, JobView
 from jobs.requests import job_request_adapter
@@ -29,6 +30,7 @@ IDEMPOTENCY_KEY = {
     "Idempotency-Key": f"At most {MAX_KEY_CHARACTERS} printable ASCII characters: the same "
     "key and request give the same job, another request 409."
 }
+PICTURE_FORM = {"type": "object", "required": ["file"], "properties": {"file": PICTURE}}
 OF_A_NEW_JOB = {
     "Location": "The job.",
     "Idempotency-Replayed": "`true` if an earlier request made the job.",
@@ -56,10 +58,14 @@ class JobRoutes:
     @Route(
         "POST",
         "/jobs",
-        "Submit a job",
+        "Submit a job. A PNG that a job made stands for the same job, with the same seed",
         JobView,
         status=202,
-        body={JSON_MEDIA_TYPE: job_request_adapter},
+        body={
+            JSON_MEDIA_TYPE: job_request_adapter,
+            PNG: PICTURE,
+            MULTIPART: PICTURE_FORM,
+        },
         headers=IDEMPOTENCY_KEY,
         response_headers=OF_A_NEW_JOB,
         errors=(
@@ -67,6 +73,9 @@ class JobRoutes:
             errors.CheckpointNotFoundError,
             errors.DatasetNotFoundError,
             errors.IdempotencyConflictError,
+            errors.PictureRejectedError,
+            errors.CheckpointChangedError,
+            errors.UploadTooLargeError,
             MalformedJsonError,
             BodyTooLargeError,
             UnsupportedMediaType,
@@ -76,7 +85,10 @@ class JobRoutes:
     def submit_job(self) -> Response:
         """Commit a job; it runs as soon as a worker is free."""
         key = _idempotency_key()
-        job_request = parse_json(job_request_adapter)
+        if request.mimetype in (PNG, MULTIPART):
+            job_request = self._service.request_of_picture(picture_body())
+        else:
+            job_request = parse_json(job_request_adapter)
         submitter = self._submitter(job_request.submitter)
         return _accepted(self._service.submit(job_request, submitter, key))
 

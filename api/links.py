@@ -9,6 +9,7 @@ from jobs.contract import (
     JobList,
     JobStatus,
     JobView,
+    UploadView,
 )
 from jobs.kinds import KINDS
 
@@ -67,6 +68,12 @@ def linked_dataset(dataset: DatasetView) -> DatasetView:
     path = f"{PREFIX}/datasets/{dataset.id}"
     links = {"self": path, "contact_sheet": f"{path}/contact-sheet.png"}
     return dataset.model_copy(update={"links": links})
+
+
+def linked_upload(upload: UploadView) -> UploadView:
+    """The upload with links."""
+    path = f"{PREFIX}/uploads/{upload.id}"
+    return upload.model_copy(update={"links": {"self": path, "file": f"{path}/file"}})
 
 
 def _checkpoint_path(checkpoint_id: str) -> str:

@@ -10,6 +10,7 @@ from jobs.contract import (
     Contract,
     DatasetView,
     ShardView,
+    UploadView,
     WorkerView,
 )
 
@@ -45,6 +46,12 @@ class DatasetList(WholeList):
     """All datasets, the synthetic one first, then the newest."""
 
     items: list[DatasetView]
+
+
+class UploadList(WholeList):
+    """All uploaded pictures, newest first."""
+
+    items: list[UploadView]
 
 
 class WorkerList(WholeList):

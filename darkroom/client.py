@@ -19,6 +19,7 @@ from jobs.contract import (
     DatasetView,
     JobList,
     JobView,
+    UploadView,
     WorkerView,
 )
 
@@ -27,6 +28,7 @@ TRIES = 3
 RETRY_SECONDS = 0.5
 SSE_SILENCE_SECONDS = 30.0  # the server sends a comment every 10 s
 OCTETS = "application/octet-stream"
+PNG = "image/png"
 View = TypeVar("View", bound=BaseModel)
 
 
@@ -88,9 +90,17 @@ class Client:
         """All datasets, the synthetic one first."""
         return self._list("/datasets", DatasetView)
 
+    def list_uploads(self) -> list[UploadView]:
+        """All uploaded pictures, the newest first."""
+        return self._list("/uploads", UploadView)
+
     def submit(self, request: dict[str, Any]) -> JobView:
         """Submit a job; repeated with one key when no answer comes, so that it is made once."""
         return self._new_job("/jobs", json=request)
+
+    def repeat(self, picture: Path) -> JobView:
+        """Submit the job that made this PNG again; repeated as a submission is."""
+        return self._new_job("/jobs", content=picture.read_bytes(), media_type=PNG)
 
     def retry(self, job_id: str) -> JobView:
         """Make a job that has ended anew; repeated as a submission is."""
@@ -134,6 +144,17 @@ class Client:
             )
         return DatasetView.model_validate_json(response.content)
 
+    def import_upload(self, path: Path, name: str | None) -> UploadView:
+        """Upload a face or a mask; the server checks it and tells its id."""
+        with path.open("rb") as file:
+            response = self._request(
+                "POST",
+                f"{PREFIX}/uploads",
+                files={"file": (path.name, file, PNG)},
+                data={"name": name} if name else {},
+            )
+        return UploadView.model_validate_json(response.content)
+
     def curves(self, job_id: str) -> Curves:
         """The curves of a job that trains, as far as they are."""
         response = self._request("GET", f"{PREFIX}/jobs/{job_id}/curves")
@@ -167,8 +188,10 @@ class Client:
         except httpx.TransportError as error:
             raise self._no_answer(error) from error
 
-    def _new_job(self, path: str, **options: Any) -> JobView:
+    def _new_job(self, path: str, media_type: str | None = None, **options: Any) -> JobView:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if media_type is not None:
+            headers["Content-Type"] = media_type
         for attempt in range(1, TRIES + 1):
             try:
                 return self._job("POST", path, headers=headers, **options)

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,12 @@ from formats.errors import (
     WrongDtypeError,
     WrongShapeError,
 )
+from formats.xmp import XMP_KEY, SourceType, xmp_packet
 
 PARAMETERS_KEY = "darkroom"  # of the PNG's iTXt chunk
-MAX_PIXELS = 16 * 2**20
+MAX_PIXELS = 32 * 2**20  # the collage of 10,000 faces has 23 million
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"  # the signature and the first chunk's head
-_SIZE = struct.Struct(">II")  # width and height, in pixels
+_HEADER = struct.Struct(">IIBB")  # width and height in pixels, bits of a channel, colour type
 _DAMAGES = (  # what Pillow raises for a damaged PNG, beside OSError
     *(SyntaxError, ValueError, EOFError, OverflowError, KeyError, IndexError, TypeError),
     *(struct.error, zlib.error),
@@ -32,12 +33,26 @@ _DAMAGES = (  # what Pillow raises for a damaged PNG, beside OSError
 Gray = npt.NDArray[np.uint8]
 
 
-def encode_png(picture: Gray | Image.Image, parameters: Mapping[str, Any] | None = None) -> bytes:
+class PngHeader(NamedTuple):
+    """What a PNG's first chunk promises; sizes in pixels, bits of one channel."""
+
+    width: int
+    height: int
+    bit_depth: int
+    colour_type: int
+
+
+def encode_png(
+    picture: Gray | Image.Image,
+    parameters: Mapping[str, Any] | None = None,
+    source: SourceType | None = None,
+) -> bytes:
     """Give a gray picture as PNG; the same picture and parameters give the same bytes.
 
     Args:
         picture: uint8 (H, W), or a Pillow image of mode "L".
         parameters: what made it, kept as JSON in an iTXt chunk.
+        source: marks it as synthetic media, by an XMP packet; None marks nothing.
 
     Raises:
         WrongShapeError: it has not two axes, or one is empty.
@@ -45,6 +60,8 @@ def encode_png(picture: Gray | Image.Image, parameters: Mapping[str, Any] | None
         PictureError: the parameters are not JSON.
     """
     info = PngImagePlugin.PngInfo()
+    if source is not None:
+        info.add_itxt(XMP_KEY, xmp_packet(source))
     if parameters is not None:
         try:
             text = json.dumps(parameters, sort_keys=True, allow_nan=False)
@@ -87,6 +104,17 @@ def read_png_parameters(content: bytes) -> dict[str, Any] | None:
     if not isinstance(parameters, dict):
         raise PictureError("the PNG's parameters must be a JSON object")
     return parameters
+
+
+def png_header(content: bytes) -> PngHeader:
+    """Read what a PNG promises of itself; nothing is decoded.
+
+    Raises:
+        PictureError: it is not a PNG.
+    """
+    if not content.startswith(_PNG_START) or len(content) < len(_PNG_START) + _HEADER.size:
+        raise PictureError(f"content that begins with {content[:8]!r} is not a PNG")
+    return PngHeader(*_HEADER.unpack_from(content, len(_PNG_START)))
 
 
 def collage(images: npt.NDArray[np.uint8], columns: int) -> Image.Image:
@@ -145,8 +173,6 @@ def _open_png(content: bytes) -> Iterator[PngImagePlugin.PngImageFile]:
 
 def _check_pixels(content: bytes) -> None:
     """Check the promised size before Pillow sees it, which would only warn of large pictures."""
-    if not content.startswith(_PNG_START) or len(content) < len(_PNG_START) + _SIZE.size:
-        raise PictureError(f"content that begins with {content[:8]!r} is not a PNG")
-    width, height = _SIZE.unpack_from(content, len(_PNG_START))
+    width, height, _, _ = png_header(content)
     if width * height > MAX_PIXELS:
         raise TooLargeError(f"a picture may have {MAX_PIXELS} pixels at most, not {width}×{height}")

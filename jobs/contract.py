@@ -124,6 +124,9 @@ class ArtifactView(Contract):
     media_type: str
     size_bytes: int
     sha256: str
+    checkpoints: dict[str, str] = Field(
+        description="SHA-256 of what it was made with, by the parameter that named it."
+    )
     links: dict[str, str] = Field(default_factory=dict)
 
 
@@ -158,6 +161,19 @@ class DatasetView(Contract):
     age_histogram: list[int] = Field(description="Faces by decade: 0 … 9, …, 90 … 100; or empty.")
     size_bytes: int
     created_at: datetime | None
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class UploadView(Contract):
+    """A picture that was uploaded: a face or a mask."""
+
+    id: str = Field(description="The first 16 hexadecimal digits of its SHA-256.")
+    name: str
+    width: int
+    height: int
+    sha256: str = Field(description="Of the file as it is kept.")
+    size_bytes: int
+    created_at: datetime
     links: dict[str, str] = Field(default_factory=dict)
 
 

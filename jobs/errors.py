@@ -6,12 +6,16 @@
   + ArtifactNotFoundError      no such artifact, or no such image in it
   + CheckpointNotFoundError    no such checkpoint
   + DatasetNotFoundError       no such dataset
+  + UploadNotFoundError        no such upload
   + PreviewNotFoundError       nothing to preview now
   + JobEndedError              the job has ended, so that it cannot be canceled
   + JobActiveError             the job has not ended, so that it cannot be retried
   + IdempotencyConflictError   the key was used for another request
   + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
   + DatasetRejectedError       the upload is no dataset of faces and ages
+  + UploadRejectedError        the upload is no picture of a face or a mask
+  + PictureRejectedError       the picture does not say how it was made
+  + CheckpointChangedError     the picture was made with another checkpoint than this id now means
   + UploadTooLargeError        the upload is over the limit
   + ArtifactStoreError         the artifact store does not answer, or holds something else
 
@@ -63,6 +67,12 @@ class DatasetNotFoundError(JobError):
     code = "dataset_not_found"
 
 
+class UploadNotFoundError(JobError):
+    """No such upload."""
+
+    code = "upload_not_found"
+
+
 class PreviewNotFoundError(JobError):
     """Nothing to preview now."""
 
@@ -97,6 +107,24 @@ class DatasetRejectedError(JobError):
     """The upload is no dataset of faces and ages."""
 
     code = "dataset_rejected"
+
+
+class UploadRejectedError(JobError):
+    """The upload is no picture of a face or a mask."""
+
+    code = "upload_rejected"
+
+
+class PictureRejectedError(JobError):
+    """The picture does not say how it was made."""
+
+    code = "picture_rejected"
+
+
+class CheckpointChangedError(JobError):
+    """The picture was made with another checkpoint than this id now means."""
+
+    code = "checkpoint_changed"
 
 
 class UploadTooLargeError(JobError):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from formats.pictures import encode_png
 from jobs import store
 from jobs.artifacts import ArtifactStore
 from jobs.contract import ArtifactRole, ArtifactView, Curves, CurvesView, JobStatus
 from jobs.database import Database
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError, PreviewNotFoundError
+from jobs.provenance import image_png
 from jobs.streams import WebStreams
 from jobs.tables import Artifact, Job, Shard
 from jobs.views import artifact_view
@@ -73,8 +73,8 @@ class Gallery:
         with self._database.read() as session:
             artifact, shard = _require_artifact(session, artifact_id)
             job = require_job(session, artifact.job_id)
-            first = shard.first_image
-            parameters = {"job": job.id, "kind": job.kind, "params": job.params}
+            index_in_job = shard.first_image + index
+            checkpoints = artifact.checkpoints or {}
         if artifact.role != ArtifactRole.IMAGES or not 0 <= index < artifact.shape[0]:
             held = artifact.shape[0] if artifact.role == ArtifactRole.IMAGES else 0
             raise ArtifactNotFoundError(
@@ -83,7 +83,7 @@ class Gallery:
                 index=index,
             )
         images = np.load(io.BytesIO(self._artifacts.read_bytes(artifact.path)), allow_pickle=False)
-        return encode_png(images[index], parameters | {"image": first + index})
+        return image_png(images[index], job.id, job.kind, job.params, checkpoints, index_in_job)
 
     def curves(self, job_id: str) -> CurvesView:
         """The curves of a job that trains, as far as they were reported; none for other kinds.

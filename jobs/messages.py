@@ -37,6 +37,9 @@ class ArtifactRecord(Contract):
     details: dict[str, Any] = Field(
         default_factory=dict, description="Of a checkpoint: its description."
     )
+    checkpoints: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of what it was made with, by field."
+    )
 
 
 class Manifest(Contract):

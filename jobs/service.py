@@ -24,10 +24,12 @@ from jobs.errors import (
 from jobs.gallery import Gallery, require_job
 from jobs.kinds import KINDS, Part
 from jobs.library import CheckpointLibrary
+from jobs.repeats import Repeats
 from jobs.requests import JobRequest, job_request_adapter
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
 from jobs.tables import Job, Shard
+from jobs.uploads import UploadShelf
 from jobs.views import job_view, shard_view, unit_of, worker_view
 
 WORKER_IS_ONLINE = timedelta(seconds=30)
@@ -41,7 +43,7 @@ class Submission:
     is_replay: bool
 
 
-class JobService(CheckpointLibrary, DatasetShelf, Gallery):
+class JobService(CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Repeats):
     """The sentences that touch database, artifact store and streams together."""
 
     def __init__(

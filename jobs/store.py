@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus
 from jobs.messages import ArtifactRecord, Heartbeat
-from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Worker
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
 
@@ -183,6 +183,16 @@ def find_dataset(session: Session, dataset_id: str) -> Dataset | None:
 def all_datasets(session: Session) -> Sequence[Dataset]:
     """All datasets that are kept, newest first."""
     return session.scalars(select(Dataset).order_by(Dataset.created_at.desc())).all()
+
+
+def find_upload(session: Session, upload_id: str) -> Upload | None:
+    """The uploaded picture of this id."""
+    return session.get(Upload, upload_id)
+
+
+def all_uploads(session: Session) -> Sequence[Upload]:
+    """All uploaded pictures, newest first."""
+    return session.scalars(select(Upload).order_by(Upload.created_at.desc(), Upload.id)).all()
 
 
 def note_worker(session: Session, heartbeat: Heartbeat) -> None:

@@ -1,4 +1,4 @@
-"""The tables: what is kept of jobs, their shards, artifacts, checkpoints and workers."""
+"""The tables: what is kept of jobs, shards, artifacts, the files that people bring, and workers."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -125,6 +125,7 @@ class Artifact(Base):
     media_type: Mapped[str] = mapped_column(String(100))
     size_bytes: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
+    checkpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
 
 
@@ -160,6 +161,21 @@ class Dataset(Base):
     count: Mapped[int]
     size_bytes: Mapped[int]
     figures: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class Upload(Base):
+    """A picture that was uploaded, kept in the artifact store: a face or a mask."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(String(500))
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[int]
     created_at: Mapped[datetime]
 
 

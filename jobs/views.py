@@ -12,10 +12,11 @@ from jobs.contract import (
     JobView,
     Progress,
     ShardView,
+    UploadView,
     WorkerView,
 )
 from jobs.kinds import KINDS
-from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Worker
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 
 def job_view(job: Job, waiting_reason: str | None) -> JobView:
@@ -77,6 +78,7 @@ def artifact_view(artifact: Artifact, shard: Shard) -> ArtifactView:
         media_type=artifact.media_type,
         size_bytes=artifact.size_bytes,
         sha256=artifact.sha256,
+        checkpoints=artifact.checkpoints or {},
     )
 
 
@@ -105,6 +107,19 @@ def dataset_view(dataset: Dataset) -> DatasetView:
         size_bytes=dataset.size_bytes,
         created_at=dataset.created_at,
         **dataset.figures,
+    )
+
+
+def upload_view(upload: Upload) -> UploadView:
+    """A picture that was uploaded."""
+    return UploadView(
+        id=upload.id,
+        name=upload.name,
+        width=upload.width,
+        height=upload.height,
+        sha256=upload.sha256,
+        size_bytes=upload.size_bytes,
+        created_at=upload.created_at,
     )
 
 

@@ -109,8 +109,8 @@ class AssembleWork(Contract):
     params: SampleParams | GuidedSampleParams | MergeParams
     pieces: list[str] = Field(description="Paths of the shards' image arrays, in order.")
     sources: MergeSources | None = None
-    facts: dict[str, Any] = Field(
-        default_factory=dict, description="For the pictures' metadata: SHA-256 of checkpoints."
+    checkpoints: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of what the pieces were made with, by field."
     )
 
 

@@ -1,4 +1,4 @@
-"""`darkroom import checkpoint` and `darkroom import dataset`."""
+"""`darkroom import`: checkpoints, datasets and pictures."""
 
 from pathlib import Path
 
@@ -43,3 +43,17 @@ def dataset(client: Client, faces: Path, ages: Path | None, name: str | None) ->
     view = client.import_dataset(faces, ages, name)
     click.echo(view.id)
     click.echo(f"{view.name}: {view.count} faces, {view.aged_count} with an age", err=True)
+
+
+@command.command("picture")
+@click.argument("file", type=FILE)
+@click.option("--name", help="A name for people; the file's name by default.")
+@with_client
+def picture(client: Client, file: Path, name: str | None) -> None:
+    """Upload FILE, a face or a mask, and print the upload's id.
+
+    It is a gray PNG of 48×48 pixels, 8 bits each; nothing but the pixels is kept.
+    """
+    view = client.import_upload(file, name)
+    click.echo(view.id)
+    click.echo(f"{view.name}: {view.width}×{view.height}", err=True)

@@ -1,7 +1,7 @@
 """Checkpoints and datasets that parameters name: looked up, or refused with the field's name."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from jobs.requests import (
     DatasetParams,
     JobReference,
 )
-from jobs.tables import Checkpoint, Dataset
+from jobs.tables import Artifact, Checkpoint, Dataset, Shard
 from jobs.works import DatasetReference, FileReference, StoredDataset, SyntheticDataset
 
 RANDOM_SEED_LIMIT = 2**53  # every JSON reader keeps such an integer whole
@@ -190,3 +190,20 @@ def dataset_reference(
         ages = FileReference(path=dataset.ages_path, sha256=dataset.ages_sha256)
     faces = FileReference(path=dataset.faces_path, sha256=dataset.faces_sha256)
     return StoredDataset(name=dataset.name, faces=faces, ages=ages)
+
+
+def image_pieces(session: Session, assembling: Shard) -> list[Artifact]:
+    """The images of the shards that this one assembles, in order."""
+    return [
+        artifact
+        for artifact, piece in store.artifacts_of(session, assembling.job_id)
+        if piece.index < assembling.index and artifact.role == ArtifactRole.IMAGES
+    ]
+
+
+def made_with(pieces: Iterable[Artifact]) -> dict[str, str]:
+    """SHA-256 of the checkpoints that pieces were made with, by field, as their workers said."""
+    checkpoints: dict[str, str] = {}
+    for piece in pieces:
+        checkpoints |= piece.checkpoints or {}
+    return checkpoints

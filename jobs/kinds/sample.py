@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from jobs import store
-from jobs.contract import ArtifactRole
 from jobs.kinds.kind import Kind, Part
 from jobs.kinds.references import (
     checkpoint_reference,
     dataset_reference,
+    image_pieces,
     invalid,
+    made_with,
     random_seed,
     require_dataset,
     require_noise_predictor,
@@ -58,12 +58,12 @@ class SampleKind(Kind[SampleParams]):
     def work(self, session: Session, job: Job, shard: Shard, params: SampleParams) -> AnyWork:
         """The shard's images, or the pieces to assemble."""
         if shard.kind == "assemble":
-            pieces = [
-                artifact.path
-                for artifact, piece in store.artifacts_of(session, job.id)
-                if piece.index < shard.index and artifact.role == ArtifactRole.IMAGES
-            ]
-            return AssembleWork(params=params, pieces=pieces)
+            pieces = image_pieces(session, shard)
+            return AssembleWork(
+                params=params,
+                pieces=[piece.path for piece in pieces],
+                checkpoints=made_with(pieces),
+            )
         prior_dataset = None
         if params.prior == "data" and params.prior_dataset is not None:
             prior_dataset = dataset_reference(session, params.prior_dataset)

@@ -84,7 +84,7 @@ def _header_of_size(width: int, height: int) -> bytes:
         (_png_of(Image.new("L", (4, 4)), "GIF"), PictureError, "not a PNG"),
         (_png_of(Image.new("RGB", (4, 4))), PictureError, "mode is RGB"),
         (encode_png(FACE)[:500], PictureError, "damaged"),
-        (_header_of_size(5000, 5000), TooLargeError, "5000×5000"),
+        (_header_of_size(6000, 6000), TooLargeError, "6000×6000"),
         (_header_of_size(10_000, 10_000), TooLargeError, "pixels"),
         (_header_of_size(2**31 - 1, 2**31 - 1), TooLargeError, "pixels"),
         (_header_of_size(4, 4), PictureError, "damaged"),

@@ -6,6 +6,7 @@ import numpy as np
 
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
+from jobs.provenance import order_provenance
 from jobs.requests import SampleParams
 from jobs.works import AssembleWork
 from worker.engine.made_files import images_file, picture_file
@@ -25,6 +26,6 @@ def assemble(shard: ShardRun, work: AssembleWork) -> list[MadeFile]:
     images = np.concatenate(pieces)
     assert isinstance(work.params, SampleParams)
     sheet = collage(images, min(work.params.columns, len(images)))
-    parameters = {"kind": "sample", "params": work.params.model_dump()}
-    picture = picture_file(ArtifactRole.COLLAGE, "collage.png", sheet, parameters)
+    made_by = order_provenance(shard.order)
+    picture = picture_file(ArtifactRole.COLLAGE, "collage.png", sheet, made_by)
     return [images_file(images), picture]

@@ -16,8 +16,10 @@ from diffusion.metrics.losses import eps_errors
 from diffusion.metrics.neighbours import nearest_neighbour_sheet
 from diffusion.training_data import TENTHS
 from formats.faces import Faces, load_faces
+from formats.xmp import SourceType
 from jobs.artifacts import ArtifactStore
 from jobs.contract import ArtifactRole
+from jobs.provenance import order_provenance
 from jobs.works import EvaluateWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
@@ -69,7 +71,13 @@ class EvaluateRunner:
         searched = reference if training is None else training
         sheet = shard.wait_for(lambda: nearest_neighbour_sheet(images[:MOST_SHOWN], searched))
         shard.done = PERCENT
-        figure = picture_file(ArtifactRole.FIGURE, "nearest-neighbours.png", sheet, about)
+        figure = picture_file(
+            ArtifactRole.FIGURE,
+            "nearest-neighbours.png",
+            sheet,
+            order_provenance(shard.order, dataset=dataset.name),
+            SourceType.COMPOSITE,
+        )
         return [metrics_file(about | metrics), figure]
 
     def _measure_images(

@@ -10,7 +10,9 @@ from PIL import Image
 
 from formats.faces import Faces
 from formats.pictures import encode_png
+from formats.xmp import SourceType
 from jobs.contract import ArtifactRole
+from jobs.provenance import source_type
 from worker.engine.shard import MadeFile
 
 
@@ -28,13 +30,17 @@ def images_file(images: Faces) -> MadeFile:
 
 
 def picture_file(
-    role: ArtifactRole, name: str, picture: Image.Image, parameters: Mapping[str, Any]
+    role: ArtifactRole,
+    name: str,
+    picture: Image.Image,
+    made_by: Mapping[str, Any],
+    source: SourceType | None = None,
 ) -> MadeFile:
-    """A gray picture, with what made it."""
+    """A gray picture with its provenance, made of what its kind makes unless `source` differs."""
     return MadeFile(
         role=role,
         name=name,
-        content=encode_png(picture, parameters),
+        content=encode_png(picture, made_by, source or source_type(made_by["kind"])),
         shape=(picture.height, picture.width),
         media_type="image/png",
     )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.contract import ArtifactRole, Contract, Curves
 from jobs.messages import ArtifactRecord, Manifest, ShardOrder
+from jobs.provenance import used_checkpoints
 from jobs.settings import WorkerSettings
 from worker.protocol import Interrupt, PreviewMade, Working
 
@@ -177,6 +178,7 @@ class ShardRun:
                     size_bytes=len(file.content),
                     sha256=hashlib.sha256(file.content).hexdigest(),
                     details=dict(file.details),
+                    checkpoints=used_checkpoints(self.order.work),
                 )
             )
         self.artifacts.write_manifest(

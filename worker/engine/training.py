@@ -8,6 +8,7 @@ from diffusion.training_options import TrainingLimit
 from formats.faces import Faces
 from formats.pictures import collage, encode_png
 from jobs.artifacts import ArtifactStore
+from jobs.provenance import order_provenance
 from jobs.requests import TrainDdpmParams
 from jobs.works import TrainDdpmWork
 from worker.engine.datasets import Datasets
@@ -58,7 +59,7 @@ class TrainRunner:
         walk = _Walk(shard, training, lambda: self._datasets.prior(shard, work.dataset))
         with spoken_for(shard):
             walk.go_on()
-            return training_files(work, dataset.name, walk.finish())
+            return training_files(order_provenance(shard.order), dataset.name, walk.finish())
 
 
 class _Walk:

@@ -1,10 +1,11 @@
 """The files of a finished training: checkpoint, figures, and how its faces developed."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from formats.description import CheckpointDescription
 from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
-from jobs.works import TrainDdpmWork
 from worker.engine.development import Development
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import MadeFile
@@ -44,11 +44,10 @@ class Trained:
     by_tenth: Sequence[float]
 
 
-def training_files(work: TrainDdpmWork, dataset: str, trained: Trained) -> list[MadeFile]:
-    """Checkpoint, metrics, development and sheet of this training."""
+def training_files(made_by: Mapping[str, Any], dataset: str, trained: Trained) -> list[MadeFile]:
+    """Checkpoint, metrics, development and sheet of this training, with its provenance."""
     training = trained.training
     description = describe_training(training, dataset, trained.prior, by_tenth=trained.by_tenth)
-    made_by = {"kind": work.kind, "params": work.params.model_dump()}
     figure = partial(picture_file, ArtifactRole.FIGURE)
     moments = trained.development.moments
     rows = np.concatenate([moment.faces for moment in moments])
@@ -66,7 +65,7 @@ def training_files(work: TrainDdpmWork, dataset: str, trained: Trained) -> list[
     return [
         _checkpoint_file(trained, description),
         metrics_file(metrics),
-        figure("development.png", development, made_by | {"images_seen": images_seen}),
+        figure("development.png", development, {**made_by, "images_seen": images_seen}),
         figure("sheet.png", collage(trained.sheet, SHEET_COLUMNS), made_by),
     ]
 
