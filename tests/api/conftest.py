@@ -68,6 +68,16 @@ def faces() -> Faces:
     return np.random.default_rng(3).integers(0, 256, (12, 48, 48), np.uint8)
 
 
+def _made_with(database: Database, job_id: str) -> dict[str, str]:
+    """The hash of the job's checkpoint, as its worker would say it."""
+    with database.read() as session:
+        job = store.find_job(session, job_id)
+        assert job is not None
+        checkpoint = store.find_checkpoint(session, job.params["checkpoint"])
+        assert checkpoint is not None
+        return {"checkpoint": checkpoint.sha256}
+
+
 @pytest.fixture
 def finish(web_settings: WebSettings) -> Iterator[Callable[[str, Faces], None]]:
     """End a job with these images, as the dispatcher records the reports of its worker."""
@@ -105,6 +115,7 @@ def finish(web_settings: WebSettings) -> Iterator[Callable[[str, Faces], None]]:
             media_type="image/png" if name.endswith(".png") else "application/x-npy",
             size_bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
+            checkpoints=_made_with(database, shard.job_id),
         )
 
     def keep_images(shard: Shard, images: Faces) -> ArtifactRecord:

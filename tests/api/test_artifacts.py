@@ -100,7 +100,17 @@ def test_a_single_image_is_a_png_that_says_how_it_was_made(
 
     assert answer.mimetype == "image/png"
     assert np.array_equal(decode_png(answer.data), faces[11])
-    assert read_png_parameters(answer.data)["image"] == 11
+    job = client.get(f"/api/v1/jobs/{finished}").json
+    checkpoint = client.get(f"/api/v1/checkpoints/{job['params']['checkpoint']}").json
+    assert read_png_parameters(answer.data) == {
+        "job": finished,
+        "kind": "sample",
+        "params": job["params"],
+        "checkpoints": {"checkpoint": checkpoint["sha256"]},
+        "image": 11,
+    }
+    assert job["params"]["seed"] is not None
+    assert b"digitalsourcetype/trainedAlgorithmicMedia" in answer.data
     known = {"If-None-Match": answer.headers["ETag"]}
     assert client.get(template.format(index=11), headers=known).status_code == 304
     assert client.get(template.format(index=10), headers=known).status_code == 200

@@ -71,6 +71,7 @@ def test_answers_fit_the_document(
         ("/api/v1/jobs/{job_id}/curves", f"/api/v1/jobs/{job['id']}/curves"),
         ("/api/v1/datasets", "/api/v1/datasets"),
         ("/api/v1/datasets/{dataset_id}", "/api/v1/datasets/synthetic"),
+        ("/api/v1/uploads", "/api/v1/uploads"),
         ("/api/v1/workers", "/api/v1/workers"),
     ]:
         _check(document, client.get(url).json, _schema(document, path, "get", "200"))

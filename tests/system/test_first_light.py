@@ -3,6 +3,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from formats.pictures import read_png_parameters
+
 
 def test_a_job_goes_the_whole_road(system, checkpoint):
     system.start_dispatcher()
@@ -20,7 +22,14 @@ def test_a_job_goes_the_whole_road(system, checkpoint):
         (0, "images", [25, 48, 48]),
         (1, "images", [5, 48, 48]),
     ]
-    collage = Image.open(io.BytesIO(system.service.read_artifact(artifacts[0].id)))
+    made_with = {"checkpoint": system.service.get_checkpoint(checkpoint).sha256}
+    assert all(artifact.checkpoints == made_with for artifact in artifacts)
+    content = system.service.read_artifact(artifacts[0].id)
+    says = {"job": job.id, "kind": "sample", "params": job.params, "checkpoints": made_with}
+    assert read_png_parameters(content) == says
+    single = system.service.image_png(artifacts[3].id, 2)
+    assert read_png_parameters(single) == says | {"image": 27}
+    collage = Image.open(io.BytesIO(content))
     images = np.load(io.BytesIO(system.images(job.id)))
     assert collage.mode == "L"
     assert np.array_equal(np.asarray(collage)[48:96, 0:48], images[10])

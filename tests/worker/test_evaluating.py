@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from diffusion import FeatureNetwork
+from formats.pictures import read_png_parameters
+from formats.xmp import SourceType
 from jobs.messages import ShardOrder
 from jobs.requests import EvaluateParams
 from jobs.works import EvaluatedJob, EvaluateWork, FileReference, SyntheticDataset
@@ -75,6 +77,10 @@ def test_images_are_compared_with_half_of_the_faces_and_sought_in_the_rest(
     assert all(np.isfinite(figure["value"]) for figure in figures.values())
     sheet = files["nearest-neighbours.png"]
     assert (sheet.role, tuple(sheet.shape)) == ("figure", (480, 144))
+    says = read_png_parameters(sheet.content)
+    assert (says["job"], says["kind"], says["params"]["job"]) == ("job", "evaluate", "named")
+    assert says["dataset"] == metrics["dataset"]
+    assert SourceType.COMPOSITE.encode() in sheet.content
     dones = [event.done for event in inner_engine.said(Working)]
     assert dones == sorted(dones)
     assert max(dones) >= 90

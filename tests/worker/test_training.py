@@ -131,6 +131,17 @@ def test_its_files_say_what_they_are(whole):
     assert "synthetic faces 0 to 63 of seed 1" in details["dataset"]
 
 
+def test_its_figures_say_what_made_them(whole):
+    _, files = whole
+
+    sheet = read_png_parameters(files["sheet.png"].content)
+    development = read_png_parameters(files["development.png"].content)
+
+    assert set(sheet) == {"job", "kind", "params", "checkpoints"}
+    assert (sheet["kind"], sheet["checkpoints"]) == ("train_ddpm", {})
+    assert development == sheet | {"images_seen": [8, 32, 64]}
+
+
 def test_the_faces_develop_to_those_of_the_sheet(whole):
     engine, files = whole
 
