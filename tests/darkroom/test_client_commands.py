@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from formats.pictures import encode_png
+
 Run = Callable[..., Any]
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -122,6 +124,39 @@ def test_a_dataset_is_imported_and_listed(shared_up: Any, darkroom: Run, tmp_pat
     rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
     assert rows[0][:3] == ["synthetic", "any", "any"]
     assert [imported.stdout.strip(), "5", "4", "five"] in rows
+
+
+def test_a_picture_is_uploaded_and_listed(shared_up: Any, darkroom: Run, tmp_path: Path) -> None:
+    Image.new("L", (48, 48), 255).save(tmp_path / "mask.png")
+    Image.new("RGB", (48, 48)).save(tmp_path / "colour.png")
+
+    imported = darkroom("import", "picture", "mask.png", url=shared_up.url)
+    listed = darkroom("uploads", url=shared_up.url)
+    refused = darkroom("import", "picture", "colour.png", url=shared_up.url)
+
+    assert imported.returncode == 0, imported.stderr
+    row = [imported.stdout.strip(), "48×48", "mask"]
+    assert row in [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    assert refused.returncode == 1
+    assert '.convert("L")' in refused.stderr
+    assert "upload_rejected" in refused.stderr
+
+
+def test_the_job_of_a_picture_is_submitted_again(
+    shared_up: Any, darkroom: Run, checkpoint: str, tmp_path: Path
+) -> None:
+    params = {"checkpoint": checkpoint, "count": 1, "num_inference_steps": 2, "seed": 7}
+    says = {"job": "elsewhere", "kind": "sample", "params": params}
+    (tmp_path / "000.png").write_bytes(encode_png(np.zeros((48, 48), np.uint8), says))
+
+    repeated = darkroom("repeat", "000.png", "--watch", url=shared_up.url)
+    Image.new("L", (48, 48)).save(tmp_path / "001.png")
+    refused = darkroom("repeat", "001.png", url=shared_up.url)
+
+    assert repeated.returncode == 0, repeated.stderr
+    assert f"job {repeated.stdout.strip()} succeeded" in repeated.stderr
+    assert refused.returncode == 1
+    assert "picture_rejected" in refused.stderr
 
 
 def test_faces_that_are_none_are_rejected_with_what_to_do(

@@ -15,6 +15,7 @@ from PIL import Image
 from diffusion import Checkpoint, Training, TrainingOptions, fit_prior, load_checkpoint
 from diffusion.errors import TrainingDivergedError
 from diffusion.training_options import TrainingLimit
+from formats.pictures import read_png_parameters
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
 from jobs.messages import ShardOrder
