@@ -23,6 +23,7 @@ from diffusion.training_options import TrainingLimit, TrainingOptions
 from formats.errors import FormatError
 from formats.faces import load_faces
 from formats.pictures import collage, encode_png
+from formats.xmp import SourceType
 from synthetic import synthetic_faces
 
 logger = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ def draw(out: Path, training: Training, prior: DataPrior) -> None:
     """Write a sheet of faces sampled from the averaged weights."""
     faces = sample_sheet(training.averaged, training.betas, prior, training.device)
     told = {"step": training.step, "seed": SHEET_SEED, "num_inference_steps": SHEET_STEPS}
-    content = encode_png(collage(faces, SHEET_COLUMNS), told)
+    content = encode_png(collage(faces, SHEET_COLUMNS), told, SourceType.GENERATED)
     write_whole(out / f"faces-{training.step:07d}.png", content)
 
 
