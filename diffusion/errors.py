@@ -4,6 +4,7 @@
       NonFiniteSampleError
       TrainingDivergedError
       TrainingStateError
+      NoAgesError
 
 A programming mistake, such as a shape that does not fit, is a ValueError instead; a checkpoint
 that cannot be read is an error of `formats.errors`.
@@ -57,3 +58,7 @@ class TrainingDivergedError(DiffusionError):
 
 class TrainingStateError(DiffusionError):
     """A saved state is damaged, or of another training."""
+
+
+class NoAgesError(DiffusionError):
+    """A regressor was to be trained on faces whose ages nobody knows."""

@@ -7,11 +7,13 @@ from jobs.kinds.evaluate import EvaluateKind
 from jobs.kinds.kind import Kind, Part
 from jobs.kinds.sample import SampleKind
 from jobs.kinds.train_ddpm import TrainDdpmKind
+from jobs.kinds.train_regressor import TrainRegressorKind
 
 __all__ = ["KINDS", "Kind", "Part"]
 
 KINDS: Mapping[str, Kind[Any]] = {
     "sample": SampleKind(),
+    "train_regressor": TrainRegressorKind(),
     "train_ddpm": TrainDdpmKind(),
     "evaluate": EvaluateKind(),
 }

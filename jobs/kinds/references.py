@@ -15,6 +15,7 @@ from jobs.errors import (
     ValidationError,
 )
 from jobs.requests import (
+    OLDEST_AGE,
     SYNTHETIC,
     TIMESTEPS,
     CheckpointReference,
@@ -28,6 +29,7 @@ RANDOM_SEED_LIMIT = 2**53  # every JSON reader keeps such an integer whole
 NOISE_PREDICTOR = "unet"  # the architecture that predicts noise
 REGRESSOR = "age_regressor"  # the one that tells the age of noised faces
 JUDGE = "age_judge"  # the one that tells the age of clean faces
+MIN_AGED = 100  # faces with an age, to train a regressor on
 NETWORK_WORDS: Mapping[str, str] = {
     NOISE_PREDICTOR: "a noise predictor",
     REGRESSOR: "an age regressor",
@@ -151,6 +153,25 @@ def face_count(session: Session, params: DatasetParams) -> int:
     return params.synthetic_count if dataset is None else dataset.count
 
 
+def require_ages(session: Session, params: DatasetParams, field: str = "dataset") -> None:
+    """Check that an age regressor can be trained on the parameters' dataset.
+
+    Raises:
+        DatasetNotFoundError: there is no such dataset.
+        ValidationError: too few of its faces have an age.
+    """
+    dataset = require_dataset(session, params.dataset, field)
+    if dataset is None or (aged := dataset.figures["aged_count"]) >= MIN_AGED:
+        return
+    lacking = f"{aged} of its {dataset.count} faces have one"
+    if dataset.ages_path is None:
+        lacking = "it has no ages"
+    elif dataset.figures["missing_ages"] == dataset.count:
+        lacking = "all its ages are missing"
+    must = f"a dataset with at least {MIN_AGED} ages of 0 to {OLDEST_AGE} years; {lacking}"
+    raise invalid(field, params.dataset, must)
+
+
 def require_checkpoint_row(session: Session, named: CheckpointReference) -> Checkpoint:
     """The checkpoint of this id, or the one that this job has made.
 
@@ -207,3 +228,15 @@ def made_with(pieces: Iterable[Artifact]) -> dict[str, str]:
     for piece in pieces:
         checkpoints |= piece.checkpoints or {}
     return checkpoints
+
+
+def upload_reference(session: Session, upload_id: str) -> FileReference:
+    """Where a worker finds this uploaded picture.
+
+    Raises:
+        LookupError: it is gone.
+    """
+    upload = store.find_upload(session, upload_id)
+    if upload is None:
+        raise LookupError(f"upload {upload_id!r} is gone")
+    return FileReference(path=upload.path, sha256=upload.sha256)

@@ -1,7 +1,6 @@
 """The kind `train_ddpm`: one shard, which trains a noise predictor from start to end."""
 
 from collections.abc import Sequence
-from math import ceil
 
 from sqlalchemy.orm import Session
 
@@ -9,17 +8,20 @@ from jobs.kinds.kind import Kind, Part
 from jobs.kinds.references import (
     checkpoint_reference,
     dataset_reference,
-    face_count,
     invalid,
-    random_seed,
     require_noise_predictor,
 )
-from jobs.requests import DEFAULT_IMAGES, LIMITS, TrainDdpmParams
+from jobs.kinds.training import (
+    check_batch,
+    decide_limit_and_seed,
+    total_of_limit,
+    unit_of_limit,
+)
+from jobs.requests import DEFAULT_IMAGES, TrainDdpmParams
 from jobs.tables import Job, Shard
 from jobs.works import AnyWork, TrainDdpmWork
 
 DEFAULT_WIDTH = 32
-SECONDS_PER_MINUTE = 60
 
 
 class TrainDdpmKind(Kind[TrainDdpmParams]):
@@ -37,28 +39,16 @@ class TrainDdpmKind(Kind[TrainDdpmParams]):
                 must = f"{initial.width}, the width of {initial.name}, or absent"
                 raise invalid("width", params.width, must)
             decided["width"] = initial.width
-        kept = face_count(session, params)
-        kept -= ceil(kept * params.holdout_fraction)
-        if params.batch_size > kept:
-            must = f"at most {kept}, the faces to train on in dataset {params.dataset}"
-            raise invalid("batch_size", params.batch_size, must)
-        if all(getattr(params, name) is None for name in LIMITS):
-            decided["images"] = DEFAULT_IMAGES
-        if params.seed is None:
-            decided["seed"] = random_seed()
-        return params.model_copy(update=decided)
+        check_batch(session, params, params.holdout_fraction)
+        return params.model_copy(update=decided | decide_limit_and_seed(params, DEFAULT_IMAGES))
 
     def unit(self, params: TrainDdpmParams) -> str:
         """That of the limit."""
-        if params.steps is not None:
-            return "steps"
-        return "seconds" if params.minutes is not None else "images"
+        return unit_of_limit(params)
 
     def split(self, params: TrainDdpmParams, shard_images: int) -> Sequence[Part]:
         """One shard: training is one long walk."""
-        seconds = params.minutes and ceil(params.minutes * SECONDS_PER_MINUTE)
-        total = params.steps or seconds or params.images or DEFAULT_IMAGES
-        return [Part("train_ddpm", total)]
+        return [Part("train_ddpm", total_of_limit(params))]
 
     def work(self, session: Session, job: Job, shard: Shard, params: TrainDdpmParams) -> AnyWork:
         """The whole training."""

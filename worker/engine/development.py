@@ -1,10 +1,12 @@
 """How the faces develop while their network is trained: the same ones, at several moments."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffusion import DataPrior, SampleStep, Training, plan, predictor, sample, start_noise
 from formats.faces import Faces, from_unit_range
@@ -46,6 +48,25 @@ class Development:
     def add(self, share: float, images_seen: int, faces: Faces) -> None:
         """Keep these faces, at this share of the limit."""
         self.moments.append(Moment(bisect_right(SHARES, share), images_seen, faces))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it, to be saved."""
+        rows = [(moment.number, moment.images_seen) for moment in self.moments]
+        return {
+            "moments": np.array(rows, np.int64).reshape(-1, 2),
+            **{f"faces/{moment.number}": moment.faces for moment in self.moments},
+        }
+
+    def take_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `to_arrays` gave.
+
+        Raises:
+            KeyError: something is missing.
+        """
+        self.moments = [
+            Moment(int(number), int(images_seen), arrays[f"faces/{number}"])
+            for number, images_seen in arrays["moments"]
+        ]
 
 
 def sample_faces(

@@ -17,6 +17,7 @@ from worker.engine.evaluating import EvaluateRunner
 from worker.engine.sampling import SampleRunner
 from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.training import TrainRunner
+from worker.engine.training_regressor import TrainRegressorRunner
 
 INTERNAL_ERROR = "internal_error"
 
@@ -55,5 +56,8 @@ def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runne
         "assemble": Runner(assemble, "assembling_failed"),
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
         "sample": Runner(SampleRunner(artifacts, device, datasets).run, "sampling_failed"),
+        "train_regressor": Runner(
+            TrainRegressorRunner(artifacts, device, datasets).run, "training_failed"
+        ),
         "train_ddpm": Runner(TrainRunner(artifacts, device, datasets).run, "training_failed"),
     }

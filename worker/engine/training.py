@@ -18,10 +18,10 @@ from worker.engine.long_steps import spoken_for
 from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.stored_files import read_checkpoint
 from worker.engine.training_files import Trained, training_files
-from worker.engine.training_state import resume_training, save_training
+from worker.engine.training_state import Arrays
+from worker.engine.training_walk import TrainingWalk
 
 PREVIEW_COLUMNS = 6
-SECONDS_PER_MINUTE = 60
 
 
 class TrainRunner:
@@ -62,8 +62,8 @@ class TrainRunner:
             return training_files(order_provenance(shard.order), dataset.name, walk.finish())
 
 
-class _Walk:
-    """One attempt's way through a training."""
+class _Walk(TrainingWalk):
+    """One attempt's way through a training of a noise predictor."""
 
     def __init__(
         self,
@@ -71,33 +71,30 @@ class _Walk:
         training: Training,
         fit_prior: Callable[[], DataPrior],
     ) -> None:
-        self._shard = shard
+        super().__init__(shard, training)
         self._training = training
         self._fit_prior = fit_prior  # takes half a minute, and is not needed at once
         self._development = Development()
 
-    def go_on(self) -> None:
-        """Train from the furthest saved state to the limit."""
-        shard, training = self._shard, self._training
-        resume_training(shard, training, self._development)
-        shard.before_return = self._save
-        shard.save_every(shard.settings.training_save_seconds)
+    def _begin(self) -> None:
         if self._development.moments:
             self._show(self._development.moments[-1].faces)
-        while training.share < 1:
-            if self._development.is_due(training.share):
-                faces = self._sample(DEVELOPED_FACES)
-                self._keep(faces)
-                self._show(faces)
-            training.advance()
-            self._tell()
-            if shard.wants_save(None):
-                self._save()
-            shard.between_steps()
+
+    def _before_step(self) -> None:
+        if self._development.is_due(self._training.share):
+            faces = self._sample(DEVELOPED_FACES)
+            self._keep(faces)
+            self._show(faces)
+
+    def _more(self) -> Arrays:
+        return self._development.to_arrays()
+
+    def _take_more(self, arrays: Arrays) -> None:
+        self._development.take_arrays(arrays)
 
     def finish(self) -> Trained:
         """Measure and show what was trained."""
-        self._tell()
+        self.tell()
         self._shard.say_working()
         by_tenth = []
         for tenth in range(TENTHS):
@@ -107,23 +104,6 @@ class _Walk:
         self._show(sheet)
         self._keep(sheet[:DEVELOPED_FACES])
         return Trained(self._training, self._development, sheet, self._fit_prior(), by_tenth)
-
-    def _tell(self) -> None:
-        training, limit = self._training, self._training.limit
-        if limit.steps is not None:
-            done: float = training.step
-        elif limit.images is not None:
-            done = min(training.images_seen, limit.images)
-        else:
-            done = training.share * (limit.minutes or 0) * SECONDS_PER_MINUTE
-        self._shard.done = round(done)
-        self._shard.curves = {
-            name: [(point[0], point[1]) for point in points]
-            for name, points in training.curves().items()
-        }
-
-    def _save(self) -> None:
-        save_training(self._shard, self._training, self._development)
 
     def _sample(self, count: int) -> Faces:
         prior = self._fit_prior()

@@ -1,23 +1,18 @@
 """The files of a finished training: checkpoint, figures, and how its faces developed."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from diffusion import DataPrior, Training, save_checkpoint
-from diffusion.checkpoints import PRIOR_TENSORS
+from diffusion import DataPrior, Training
 from diffusion.training_description import describe_training
-from formats.checkpoint_facts import checkpoint_facts
-from formats.description import CheckpointDescription
 from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
+from worker.engine.checkpoint_files import checkpoint_file
 from worker.engine.development import Development
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import MadeFile
@@ -63,28 +58,13 @@ def training_files(made_by: Mapping[str, Any], dataset: str, trained: Trained) -
     }
     development = collage(rows, len(moments[0].faces))
     return [
-        _checkpoint_file(trained, description),
+        checkpoint_file(
+            f"noise-predictor-{training.options.width}",
+            training.averaged,
+            description,
+            trained.prior,
+        ),
         metrics_file(metrics),
         figure("development.png", development, {**made_by, "images_seen": images_seen}),
         figure("sheet.png", collage(trained.sheet, SHEET_COLUMNS), made_by),
     ]
-
-
-def _checkpoint_file(trained: Trained, description: CheckpointDescription) -> MadeFile:
-    """The averaged weights: in float16, of which no picture shows a trace, where they fit."""
-    network = trained.training.averaged
-    largest = max(float(weight.abs().max()) for weight in network.parameters())
-    dtype = torch.float16 if largest < torch.finfo(torch.float16).max else torch.float32
-    with tempfile.TemporaryDirectory(prefix="darkroom-training-") as folder:
-        path = Path(folder) / f"noise-predictor-{network.width}.safetensors"
-        save_checkpoint(path, network, description, prior=trained.prior, dtype=dtype)
-        content = path.read_bytes()
-    tensors = {name: getattr(trained.prior, field) for field, name in PRIOR_TENSORS.items()}
-    return MadeFile(
-        role=ArtifactRole.CHECKPOINT,
-        name=path.name,
-        content=content,
-        shape=(),
-        media_type="application/octet-stream",
-        details=checkpoint_facts(description, tensors),
-    )

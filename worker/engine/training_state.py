@@ -1,6 +1,7 @@
-"""The saved state of a training shard: the core's own, and how the faces developed until then."""
+"""The saved state of a training shard: the core's own, and what its runner keeps beside it."""
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,36 +9,31 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from diffusion import Training
 from diffusion.errors import TrainingStateError
-from worker.engine.development import Development, Moment
+from diffusion.training_loop import TrainingLoop
 from worker.engine.saved_states import go_on_from, save_state, saved_states
 from worker.engine.shard import ShardRun
 
 log = logging.getLogger(__name__)
 
-
-def save_training(shard: ShardRun, training: Training, development: Development) -> None:
-    """Save where a training stands."""
-    moments = development.moments
-    arrays: dict[str, NDArray[Any]] = {
-        "training": np.frombuffer(training.save_state(), np.uint8),
-        "moments": np.array([(m.number, m.images_seen) for m in moments], np.int64).reshape(-1, 2),
-        **{f"faces/{moment.number}": moment.faces for moment in moments},
-    }
-    save_state(shard, training.step, save(arrays))
+Arrays = Mapping[str, NDArray[Any]]
 
 
-def resume_training(shard: ShardRun, training: Training, development: Development) -> None:
+def save_training(shard: ShardRun, training: TrainingLoop[Any], more: Arrays) -> None:
+    """Save where a training stands, and `more` with it."""
+    state = np.frombuffer(training.save_state(), np.uint8)
+    save_state(shard, training.step, save({"training": state, **more}))
+
+
+def resume_training(
+    shard: ShardRun, training: TrainingLoop[Any], take_more: Callable[[Arrays], None]
+) -> None:
     """Go on from the furthest state that can be read, if there is one."""
     for step, content in saved_states(shard):
         try:
             arrays = load(content)
             training.load_state(arrays["training"].tobytes())
-            development.moments = [
-                Moment(int(number), int(images_seen), arrays[f"faces/{number}"])
-                for number, images_seen in arrays["moments"]
-            ]
+            take_more(arrays)
         except (SafetensorError, TrainingStateError, KeyError) as error:
             log.warning("cannot go on from step %d: %s", step, error)
             continue
