@@ -5,6 +5,7 @@
       TrainingDivergedError
       TrainingStateError
       NoAgesError
+      UnmeasuredRegressorError
 
 A programming mistake, such as a shape that does not fit, is a ValueError instead; a checkpoint
 that cannot be read is an error of `formats.errors`.
@@ -62,3 +63,7 @@ class TrainingStateError(DiffusionError):
 
 class NoAgesError(DiffusionError):
     """A regressor was to be trained on faces whose ages nobody knows."""
+
+
+class UnmeasuredRegressorError(DiffusionError):
+    """Guidance asks how far off the regressor is at each timestep, and nobody measured it."""
