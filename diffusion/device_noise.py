@@ -1,6 +1,6 @@
 """The numbers of `diffusion.noise`, made where they are needed: on any device, without a copy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import pi, prod
 
 import numpy as np
@@ -14,6 +14,7 @@ from diffusion.noise import (
     WEYL,
     Purpose,
     check_seed,
+    noise,
     word_column,
 )
 
@@ -54,6 +55,24 @@ class DeviceNoise:
             self._first = step
             self._noise = normals.view(self._ahead, len(self._images), *self._shape)
         return self._noise[step - self._first].to(dtype)
+
+
+def noise_maker(
+    seed: int, image_indices: Sequence[int], like: Tensor, purpose: Purpose
+) -> Callable[[int], Tensor]:
+    """A function of the step that gives noise of these images, made where `like` is.
+
+    Args:
+        seed: within 0 and 2**64 − 1.
+        image_indices: of n images within their job, each within 0 and 2**32 − 1.
+        like: (n, *shape), float32 or float64: shape, dtype and device of the noise.
+        purpose: what the noise is for.
+    """
+    shape = like.shape[1:]
+    if like.device.type == "cpu":
+        return lambda step: noise(seed, image_indices, step, shape, purpose, dtype=like.dtype)
+    made_there = DeviceNoise(seed, image_indices, shape, purpose, like.device)
+    return lambda step: made_there.of(step, like.dtype)
 
 
 def device_normals(

@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     HOLDOUT = 9
     HOLDOUT_TIMESTEP = 10
     HOLDOUT_NOISE = 11
+    REPAINT = 12
     SHIFT = 14
 
 
