@@ -108,7 +108,7 @@ def _within(is_edge: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     """Whether an edge is at most so far, along the last axis."""
     padded = np.pad(is_edge, ((0, 0), (distance, distance)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * distance + 1, axis=1)
-    found: NDArray[np.bool_] = windows.any(axis=2)
+    found: NDArray[np.bool_] = np.logical_or.reduce(windows, axis=2)
     return found
 
 

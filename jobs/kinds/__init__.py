@@ -5,6 +5,7 @@ from typing import Any
 
 from jobs.kinds.evaluate import EvaluateKind
 from jobs.kinds.kind import Kind, Part
+from jobs.kinds.merge import MergeKind
 from jobs.kinds.sample import SampleKind
 from jobs.kinds.train_ddpm import TrainDdpmKind
 from jobs.kinds.train_regressor import TrainRegressorKind
@@ -13,6 +14,7 @@ __all__ = ["KINDS", "Kind", "Part"]
 
 KINDS: Mapping[str, Kind[Any]] = {
     "sample": SampleKind(),
+    "merge": MergeKind(),
     "train_regressor": TrainRegressorKind(),
     "train_ddpm": TrainDdpmKind(),
     "evaluate": EvaluateKind(),

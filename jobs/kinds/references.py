@@ -213,6 +213,18 @@ def dataset_reference(
     return StoredDataset(name=dataset.name, faces=faces, ages=ages)
 
 
+def upload_reference(session: Session, upload_id: str) -> FileReference:
+    """Where a worker finds this uploaded picture.
+
+    Raises:
+        LookupError: it is gone.
+    """
+    upload = store.find_upload(session, upload_id)
+    if upload is None:
+        raise LookupError(f"upload {upload_id!r} is gone")
+    return FileReference(path=upload.path, sha256=upload.sha256)
+
+
 def image_pieces(session: Session, assembling: Shard) -> list[Artifact]:
     """The images of the shards that this one assembles, in order."""
     return [

@@ -81,6 +81,28 @@ class MergeParams(SamplingParams, DatasetParams):
             )
         return self
 
+    @property
+    def pair_count(self) -> int:
+        """Pairs in a row."""
+        return self.pairs if self.faces is None else len(self.faces)
+
+    @property
+    def count(self) -> int:
+        """Merged images in all: image i is pair i % pairs of row i // pairs."""
+        return len(self.timesteps) * self.pair_count
+
+    def network_calls(self, t: int) -> int:
+        """Steps that an image takes from the book's t; with `repaint` all passes are counted.
+
+        From T there are num_inference_steps; from t it is their share t/T, at least 1. Of a
+        network with another T than the course's this is an estimate.
+        """
+        steps = max(1, (2 * self.num_inference_steps * t + TIMESTEPS) // (2 * TIMESTEPS))
+        if self.method == "kernel" or steps <= self.jump_length:
+            return steps
+        jumps = -(-(steps - self.jump_length) // self.jump_length)
+        return steps + (self.resamplings - 1) * jumps * self.jump_length
+
 
 class MergeJob(JobRequestBase):
     """A request for a job of kind `merge`."""

@@ -4,28 +4,47 @@ import io
 
 import numpy as np
 
+from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
 from jobs.provenance import order_provenance
-from jobs.requests import SampleParams
+from jobs.requests import MergeParams, SampleParams
 from jobs.works import AssembleWork
+from worker.engine.datasets import Datasets
 from worker.engine.made_files import images_file, picture_file
+from worker.engine.merge_pictures import merge_pictures
 from worker.engine.shard import MadeFile, ShardRun
 
 
-def assemble(shard: ShardRun, work: AssembleWork) -> list[MadeFile]:
-    """Join the shards' pieces.
+class AssembleRunner:
+    """Joins what the shards of a job have made."""
 
-    Raises:
-        ArtifactStoreError: a piece cannot be read.
-    """
-    pieces = [
-        np.load(io.BytesIO(shard.artifacts.read_bytes(path)), allow_pickle=False)
-        for path in work.pieces
-    ]
-    images = np.concatenate(pieces)
+    def __init__(self, datasets: Datasets) -> None:
+        """Look for the faces that were merged in `datasets`."""
+        self._datasets = datasets
+
+    def run(self, shard: ShardRun, work: AssembleWork) -> list[MadeFile]:
+        """Join the shards' pieces.
+
+        Raises:
+            InterruptedShard: the consumer asked for it.
+            ArtifactStoreError: a piece or a source cannot be read.
+            FormatError: a source is no face.
+        """
+        pieces = [
+            np.load(io.BytesIO(shard.artifacts.read_bytes(path)), allow_pickle=False)
+            for path in work.pieces
+        ]
+        images = np.concatenate(pieces)
+        if isinstance(work.params, MergeParams):
+            pictures = merge_pictures(shard, work, images, self._datasets)
+        else:
+            pictures = [_sample_collage(shard, work, images)]
+        return [images_file(images), *pictures]
+
+
+def _sample_collage(shard: ShardRun, work: AssembleWork, images: Faces) -> MadeFile:
     assert isinstance(work.params, SampleParams)
     sheet = collage(images, min(work.params.columns, len(images)))
     made_by = order_provenance(shard.order)
-    picture = picture_file(ArtifactRole.COLLAGE, "collage.png", sheet, made_by)
-    return [images_file(images), picture]
+    return picture_file(ArtifactRole.COLLAGE, "collage.png", sheet, made_by)

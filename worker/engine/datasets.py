@@ -1,6 +1,7 @@
 """Faces that an order names: read from the artifact store or rendered, and kept for the next."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,19 @@ class Datasets:
                 dataset = _render(shard, reference)
             self._kept = (reference, dataset)
         return self._kept[1]
+
+    def faces_at(
+        self, shard: ShardRun, reference: DatasetReference, indices: Sequence[int]
+    ) -> Faces:
+        """The faces of these indices, uint8 (len(indices), 48, 48); none else is rendered for them.
+
+        Raises:
+            InterruptedShard, ArtifactStoreError, FormatError: see `load`.
+        """
+        is_kept = self._kept is not None and self._kept[0] == reference
+        if is_kept or isinstance(reference, StoredDataset):
+            return self.load(shard, reference).faces[list(indices)]
+        return np.concatenate([synthetic_faces(1, reference.seed, index)[0] for index in indices])
 
     def prior(self, shard: ShardRun, reference: DatasetReference) -> DataPrior:
         """Mean and leading principal components of this dataset's faces.

@@ -18,13 +18,18 @@ from worker.engine.shard import MadeFile
 
 def images_file(images: Faces) -> MadeFile:
     """Images uint8 (n, 48, 48)."""
+    return faces_file(ArtifactRole.IMAGES, "images.npy", images)
+
+
+def faces_file(role: ArtifactRole, name: str, faces: Faces) -> MadeFile:
+    """Faces as an array, uint8 (…, 48, 48)."""
     content = io.BytesIO()
-    np.save(content, images, allow_pickle=False)
+    np.save(content, faces, allow_pickle=False)
     return MadeFile(
-        role=ArtifactRole.IMAGES,
-        name="images.npy",
+        role=role,
+        name=name,
         content=content.getvalue(),
-        shape=images.shape,
+        shape=faces.shape,
         media_type="application/x-npy",
     )
 

@@ -10,10 +10,12 @@ from diffusion.errors import DiffusionError, TrainingDivergedError
 from formats.errors import FormatError
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
-from worker.engine.assembling import assemble
+from worker.engine.assembling import AssembleRunner
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
 from worker.engine.evaluating import EvaluateRunner
+from worker.engine.merging import MergeRunner
+from worker.engine.models import Models
 from worker.engine.sampling import SampleRunner
 from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.training import TrainRunner
@@ -50,14 +52,15 @@ class Runner:
 
 
 def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runner]:
-    """A runner of each kind of work, by its name; they share the datasets in memory."""
-    datasets = Datasets(artifacts)
+    """A runner of each kind of work, by its name; they share networks and datasets in memory."""
+    datasets, models = Datasets(artifacts), Models(artifacts, device)
     return {
-        "assemble": Runner(assemble, "assembling_failed"),
+        "assemble": Runner(AssembleRunner(datasets).run, "assembling_failed"),
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
-        "sample": Runner(SampleRunner(artifacts, device, datasets).run, "sampling_failed"),
         "train_regressor": Runner(
             TrainRegressorRunner(artifacts, device, datasets).run, "training_failed"
         ),
+        "merge": Runner(MergeRunner(models, device, datasets).run, "sampling_failed"),
+        "sample": Runner(SampleRunner(models, device, datasets).run, "sampling_failed"),
         "train_ddpm": Runner(TrainRunner(artifacts, device, datasets).run, "training_failed"),
     }
