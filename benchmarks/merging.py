@@ -1,13 +1,13 @@
 """How merged faces hold together, by t: the table of docs/merging.md and its picture.
 
-    python -m benchmarks.merging --out docs/merging.md --picture docs/merging.png
+    python -m benchmarks.merging --work W --out docs/merging.md --picture docs/merging.png
 
 Pairs of synthetic faces that the network has not seen are merged from each t; beside them stand
-as many faces again that were sampled without merging.
+faces that were sampled without merging. It goes on where it was broken off.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,7 @@ from diffusion.merge import MASKS, Pairs, merged_start, steps_from
 from diffusion.metrics.estimate import Estimate
 from diffusion.metrics.seams import Faces, correlations, mean_of, seam_energies
 from diffusion.repaint import Jumps, repaint
+from formats.checkpoint import sha256_of
 from formats.faces import from_unit_range, to_unit_range
 from formats.figures import labelled_collage
 from formats.pictures import encode_png
@@ -41,6 +42,7 @@ from synthetic import synthetic_faces
 BUNDLED = Path(jobs.__file__).parent / "bundled" / "noise-predictor-32.safetensors"
 TIMESTEPS = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 SHOWN_PAIRS = 5
+Steps = Iterator[SampleStep]
 HEAD = ["method", "t", "σ", "steps", "seam energy", "correlation, first", "correlation, second"]
 
 
@@ -57,7 +59,7 @@ class Row(NamedTuple):
 
 
 class Study:
-    """Pairs of faces, a network, and a mask."""
+    """Pairs of faces, a network, and a mask; what was sampled is kept in a folder."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.checkpoint: Checkpoint = load_checkpoint(arguments.checkpoint)
@@ -68,37 +70,50 @@ class Study:
         faces, _ = synthetic_faces(2 * arguments.pairs, arguments.faces_seed)
         self.sources: Faces = faces.reshape(-1, 2, *faces.shape[1:])
         self.predict: NoisePredictor = predictor(self.checkpoint.model)
+        about = f"{sha256_of(arguments.checkpoint)[:12]}-seed-{self.seed}-{self.steps}-steps"
+        self._folder: Path = arguments.work / about / f"{arguments.mask}-{arguments.faces_seed}"
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def merge(self, method: str, t: int) -> Row:
         """All pairs from one t."""
         betas = self.checkpoint.betas
         steps = steps_from(t, self.steps, len(betas))
         way = plan("ddpm", betas, steps, start_t=t - 1)
-        parts = []
-        for some in self._batches(len(self.sources)):
+
+        def walk(some: range) -> Steps:
             pairs = self._pairs(some)
             start = SampleStep(0, merged_start(pairs, t, betas, self.seed))
             if method == "repaint":
-                walk = repaint(self.predict, way, self.seed, pairs, Jumps(), start)
-            else:
-                walk = sample(self.predict, way, self.seed, some, start=start)
-            *_, last = walk
-            parts.append(from_unit_range(last.z[:, 0].numpy()))
-        return self._measured(method, t, steps, np.concatenate(parts))
+                return repaint(self.predict, way, self.seed, pairs, Jumps(), start)
+            return sample(self.predict, way, self.seed, some, start=start)
+
+        images = self._sampled(f"{method}-{t}", len(self.sources), walk)
+        return self._measured(method, t, steps, images)
 
     def plain(self, count: int) -> Faces:
         """Faces that are not merged."""
         betas = self.checkpoint.betas
         way = plan("ddpm", betas, self.steps)
-        parts = []
-        for some in self._batches(count):
-            start = SampleStep(0, start_noise(None, betas, self.seed, some))
-            *_, last = sample(self.predict, way, self.seed, some, start=start)
-            parts.append(from_unit_range(last.z[:, 0].numpy()))
-        return np.concatenate(parts)
 
-    def _batches(self, count: int) -> list[range]:
-        return [range(i, min(i + self.batch, count)) for i in range(0, count, self.batch)]
+        def walk(some: range) -> Steps:
+            start = SampleStep(0, start_noise(None, betas, self.seed, some))
+            return sample(self.predict, way, self.seed, some, start=start)
+
+        return self._sampled("plain", count, walk)
+
+    def _sampled(self, name: str, count: int, walk: Callable[[range], Steps]) -> Faces:
+        """Images 0 … count − 1, a batch at a time."""
+        parts = []
+        for first in range(0, count, self.batch):
+            some = range(first, min(first + self.batch, count))
+            path = self._folder / f"{name}-{some.start}-{some.stop}.npy"
+            if not path.exists():
+                *_, last = walk(some)
+                temporary = path.with_suffix(".partial.npy")
+                np.save(temporary, from_unit_range(last.z[:, 0].numpy()))
+                temporary.replace(path)
+            parts.append(np.load(path))
+        return np.concatenate(parts)
 
     def _pairs(self, some: range) -> Pairs:
         faces = torch.from_numpy(to_unit_range(self.sources[some.start : some.stop]))
@@ -144,6 +159,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--checkpoint", type=Path, default=BUNDLED, help="native checkpoint (the bundled one)")
+    add("--work", type=Path, required=True, help="folder where sampled faces are kept")
     add("--out", type=Path, help="document with the mark 'table'")
     add("--picture", type=Path, help="the PNG to write")
     add("--pairs", type=int, default=40)

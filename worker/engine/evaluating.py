@@ -23,6 +23,7 @@ from jobs.provenance import order_provenance
 from jobs.works import EvaluateWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
+from worker.engine.evaluating_merges import merge_figures
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
 from worker.engine.stored_files import read_checkpoint, read_stored
@@ -33,6 +34,7 @@ LEAST_REFERENCE = 200  # faces that the figures need
 LEAST_SEARCHED = 100  # faces: to look for copies among fewer says little
 MOST_SEARCHED = 50_000  # faces: as pixels they take half a gigabyte
 MOST_SHOWN = 1000  # images whose neighbours are looked for, to show ten of them
+PLAIN_FACES = 2000  # whose seam energy is measured where no seam is
 LOSS_FACES = 500  # that are noised to each tenth of the timesteps
 
 
@@ -63,6 +65,11 @@ class EvaluateRunner:
             return [metrics_file(about | metrics)]
         assert work.job is not None  # one of the two is given
         images = load_faces(io.BytesIO(read_stored(self._artifacts, work.job.images)))
+        if work.job.kind == "merge":
+            plain = dataset.faces[order[: min(PLAIN_FACES, work.params.faces)]]
+            metrics = merge_figures(self._artifacts, work.job, images, plain)
+            shard.done = PERCENT
+            return [metrics_file(about | metrics)]
         count = max(LEAST_REFERENCE, min(work.params.faces, len(order) // 2))
         reference = dataset.faces[order[:count]]
         others = dataset.faces[order[count : count + MOST_SEARCHED]]
