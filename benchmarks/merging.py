@@ -193,7 +193,7 @@ def sheet(rows: Sequence[Row], study: Study, steps: int) -> Image.Image:
     names = [name for _ in range(SHOWN_PAIRS) for name in ("x(1)", "x(2)", "merged")]
     labels = [f"{row.method} t = {row.t}" for row in rows]
     title = f"Pairs of synthetic faces, merged by halves; ddpm, {steps} steps from T"
-    return labelled_collage(np.stack(pictures), len(names), labels, names, title)
+    return labelled_collage(np.stack(pictures), len(names), labels, names, title, group=3)
 
 
 if __name__ == "__main__":

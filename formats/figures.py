@@ -11,7 +11,7 @@ from formats.pictures import collage
 
 WHITE, BLACK = 255, 0
 LABEL_SIZE, TITLE_SIZE = 12, 13  # pixels
-GAP = 2  # between pictures
+GAP, GROUP_GAP = 2, 8  # between pictures, and more of it between groups
 MARGIN = 8  # around all, and between pictures and words
 LEAST_WIDTH = 320  # so that a title has room beside a single picture
 
@@ -22,6 +22,8 @@ def labelled_collage(
     row_labels: Sequence[str],
     column_labels: Sequence[str],
     title: str,
+    *,
+    group: int | None = None,
 ) -> Image.Image:
     """Lay out pictures as `collage` does, on white, with names and a caption.
 
@@ -34,6 +36,7 @@ def labelled_collage(
         row_labels: one for each row, left of it.
         column_labels: one for each column, above it; or none.
         title: a caption above all, broken into lines where it is long.
+        group: after each so many columns there is a wider gap.
 
     Returns:
         Mode "L".
@@ -53,7 +56,9 @@ def labelled_collage(
     font = ImageFont.load_default(LABEL_SIZE)
     pitch = max(width, _widest(column_labels, font)) + GAP
     left = MARGIN + _widest(row_labels, font) + MARGIN
-    whole_width = max(LEAST_WIDTH, left + columns * pitch + MARGIN)
+    group = group or columns
+    lefts = [left + i * pitch + i // group * GROUP_GAP for i in range(columns)]
+    whole_width = max(LEAST_WIDTH, lefts[-1] + pitch + MARGIN)
     caption = ImageFont.load_default(TITLE_SIZE)
     lines = _broken(title, whole_width - 2 * MARGIN, caption)
     line, label_line = (_line_height(each) for each in (caption, font))
@@ -63,14 +68,14 @@ def labelled_collage(
     for number, text in enumerate(lines):
         draw.text((MARGIN, MARGIN + number * line), text, BLACK, caption)
     for column, text in enumerate(column_labels):
-        middle = left + column * pitch + width / 2
+        middle = lefts[column] + width / 2
         draw.text((middle, header - GAP), text, BLACK, font, anchor="md")
     for row, text in enumerate(row_labels):
         middle = header + row * (height + GAP) + height / 2
         draw.text((left - MARGIN, middle), text, BLACK, font, anchor="rm")
     for number, picture in enumerate(images):
         row, column = divmod(number, columns)
-        place = (left + column * pitch, header + row * (height + GAP))
+        place = (lefts[column], header + row * (height + GAP))
         figure.paste(Image.fromarray(picture), place)
     return figure
 

@@ -66,6 +66,14 @@ def test_long_names_of_columns_move_the_pictures_apart() -> None:
     assert second - first > 80
 
 
+def test_groups_of_columns_stand_apart() -> None:
+    figure = np.asarray(labelled_collage(FACES, 6, ["t = 1"], COLUMNS * 2, "Merged", group=3))
+
+    lefts = [places_of(figure, face)[0][1] for face in FACES]
+    steps = np.diff(lefts)
+    assert steps[2] > steps[0] == steps[1] == steps[3] == steps[4]
+
+
 def test_the_same_arguments_give_the_same_pixels() -> None:
     one, other = (np.asarray(labelled_collage(FACES[:5], 3, ROWS, [], "Five")) for _ in range(2))
 

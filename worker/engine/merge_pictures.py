@@ -40,7 +40,7 @@ def merge_pictures(
     columns = len(COLUMN_NAMES) * len(sources)
     rows = [f"t = {t}" for t in params.timesteps]
     names = COLUMN_NAMES * len(sources)
-    figure = labelled_collage(cells, columns, rows, names, caption(params))
+    figure = labelled_collage(cells, columns, rows, names, caption(params), group=len(COLUMN_NAMES))
     made_by = order_provenance(shard.order)
     return [
         faces_file(ArtifactRole.SOURCES, "sources.npy", sources),

@@ -60,7 +60,7 @@ class MergeRunner:
         faces = torch.from_numpy(to_unit_range(sources)).to(self._device.device)
         mask = load_mask(shard.artifacts, work.params, work.sources.mask)
         indices = range(first_pair, first_pair + work.image_count)
-        return Pairs(faces[:, :1], faces[:, 1:], mask.to(self._device.device), indices)
+        return Pairs(faces[:, :1], faces[:, 1:], mask.to(faces.device, faces.dtype), indices)
 
 
 def merge_plan(params: MergeParams, checkpoint: Checkpoint, t: int) -> Plan:
