@@ -240,15 +240,3 @@ def made_with(pieces: Iterable[Artifact]) -> dict[str, str]:
     for piece in pieces:
         checkpoints |= piece.checkpoints or {}
     return checkpoints
-
-
-def upload_reference(session: Session, upload_id: str) -> FileReference:
-    """Where a worker finds this uploaded picture.
-
-    Raises:
-        LookupError: it is gone.
-    """
-    upload = store.find_upload(session, upload_id)
-    if upload is None:
-        raise LookupError(f"upload {upload_id!r} is gone")
-    return FileReference(path=upload.path, sha256=upload.sha256)
