@@ -22,7 +22,8 @@ from api.uploads import MULTIPART, PICTURE, PNG, picture_body
 from jobs import errors
 from jobs.contract import Contract, CurvesView, JobList, JobStatus, JobView
 from jobs.requests import job_request_adapter
-from jobs.service import JobService, Submission
+from jobs.service import JobService
+from jobs.submission import Submission
 
 MAX_KEY_CHARACTERS = 255
 LOCAL = "local"  # who submits where no API keys are set

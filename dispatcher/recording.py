@@ -103,8 +103,9 @@ class Recorder:
 
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Bring the touched jobs up to their shards, and stop what works for an ended job."""
-        for job_id in outcome.touched:
-            transitions.refresh_job(session, job_id)
+        for job_id in list(outcome.touched):
+            for changed in transitions.refresh_job(session, job_id)[1:]:  # ended with it
+                outcome.touch(changed, is_change=True)
         session.flush()
         for job_id in outcome.touched.keys() | outcome.hinted:
             self._look_at_job(session, job_id, outcome)

@@ -35,7 +35,7 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class ErrorInfo(Contract):
-    """Why a job or a shard failed."""
+    """Why a job or a shard failed, or why a job that waited for another was canceled."""
 
     code: str = Field(description="Stable, for programs.")
     message: str = Field(description="For people.")
@@ -66,6 +66,12 @@ class JobView(Contract):
     params: dict[str, Any]
     progress: Progress
     error: ErrorInfo | None
+    after: list[str] = Field(
+        default_factory=list,
+        description="Ids of the jobs that must succeed first: those of `after` in its request, and "
+        "those that its `params` name.",
+    )
+    batch: str | None = Field(None, description="What the jobs of one submission have in common.")
     retry_of: str | None = Field(description="The job that this one makes anew.")
     created_at: datetime
     started_at: datetime | None

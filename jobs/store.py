@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus
 from jobs.messages import ArtifactRecord, Heartbeat
-from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload, Worker
 
 WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
 
@@ -31,6 +31,40 @@ def find_by_key(session: Session, submitter: str, idempotency_key: str) -> Job |
     )
 
 
+def jobs_of_batch(session: Session, batch_id: str) -> Sequence[Job]:
+    """The jobs that were submitted together, in their order."""
+    query = select(Job).where(Job.batch_id == batch_id).order_by(Job.created_at, Job.id)
+    return session.scalars(query).all()
+
+
+def parents_of(session: Session, job_id: str) -> Sequence[Job]:
+    """The jobs that must succeed before this one may run, oldest first."""
+    return session.scalars(
+        select(Job)
+        .join(JobParent, JobParent.parent_id == Job.id)
+        .where(JobParent.job_id == job_id)
+        .order_by(Job.created_at, Job.id)
+    ).all()
+
+
+def newest_retry(session: Session, job_id: str) -> Job | None:
+    """The last job that was made of this one anew."""
+    query = select(Job).where(Job.retry_of == job_id).order_by(Job.created_at.desc(), Job.id)
+    return session.scalars(query.limit(1)).first()
+
+
+def waits_for_parents() -> ColumnElement[bool]:
+    """Whether a job, in a query over jobs, waits for another that has not succeeded."""
+    parent = aliased(Job)
+    return (
+        select(JobParent.job_id)
+        .join(parent, parent.id == JobParent.parent_id)
+        .where(JobParent.job_id == Job.id, parent.status != JobStatus.SUCCEEDED)
+        .correlate(Job)
+        .exists()
+    )
+
+
 def newest_jobs(
     session: Session,
     limit: int,
@@ -47,12 +81,12 @@ def newest_jobs(
 
 
 def jobs_ahead(session: Session, job: Job) -> int:
-    """How many queued or running jobs go before this one."""
+    """How many jobs go before this one: queued or running, and waiting for no other."""
     goes_before = (Job.priority > job.priority) | (
         (Job.priority == job.priority) & (Job.created_at < job.created_at)
     )
     query = select(func.count()).where(
-        Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), goes_before
+        Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), goes_before, ~waits_for_parents()
     )
     return session.scalar(query) or 0
 
@@ -70,7 +104,8 @@ def find_shard(session: Session, shard_id: str) -> Shard | None:
 def sendable_shards(limit: int) -> Select[Shard, Job]:
     """Shards that wait to be sent, in the order in which they go.
 
-    What assembles a job waits until all that it assembles has succeeded.
+    What assembles a job waits until all that it assembles has succeeded, and a job until its
+    parents have.
     """
     sibling = aliased(Shard)
     unfinished = (
@@ -90,6 +125,7 @@ def sendable_shards(limit: int) -> Select[Shard, Job]:
             Shard.sent_to.is_(None),
             Job.status.in_(ACTIVE),
             (Shard.kind != "assemble") | ~unfinished,
+            ~waits_for_parents(),
         )
         .order_by(Job.priority.desc(), Job.created_at, Job.id, Shard.index)
         .limit(limit)

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from jobs.children import end_children
 from jobs.contract import ACTIVE, ErrorInfo, JobStatus
 from jobs.messages import Report, ReportStatus
 from jobs.tables import Job, Shard
@@ -215,8 +216,12 @@ def take_back(session: Session, shard: Shard, error: ErrorInfo, max_losses: int)
     )
 
 
-def cancel_job(session: Session, job_id: str) -> bool:
-    """End the job and all its shards, unless it has ended."""
+def cancel_job(session: Session, job_id: str) -> list[str]:
+    """End the job with all its shards, and all jobs that wait for it, unless it has ended.
+
+    Returns:
+        The ids of the jobs that ended, this one first; none if it has ended before.
+    """
     now = _now()
     canceled = _changed(
         session,
@@ -224,9 +229,10 @@ def cancel_job(session: Session, job_id: str) -> bool:
         .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
         .values(status=JobStatus.CANCELED, finished_at=now, status_seq=Job.status_seq + 1),
     )
-    if canceled:
-        cancel_shards(session, job_id)
-    return canceled
+    if not canceled:
+        return []
+    cancel_shards(session, job_id)
+    return [job_id, *end_children(session, job_id)]
 
 
 def cancel_shards(session: Session, job_id: str) -> None:
@@ -238,8 +244,12 @@ def cancel_shards(session: Session, job_id: str) -> None:
     )
 
 
-def refresh_job(session: Session, job_id: str) -> bool:
-    """Bring the job's row up to its shards; False if the job has ended before."""
+def refresh_job(session: Session, job_id: str) -> list[str]:
+    """Bring the job's row up to its shards; jobs that wait for one that fails end with it.
+
+    Returns:
+        The ids of the jobs that changed, this one first; none if it has ended before.
+    """
     counts: dict[str, int] = {}
     done = 0
     grouped = (
@@ -264,9 +274,12 @@ def refresh_job(session: Session, job_id: str) -> bool:
         session,
         update(Job).where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES)).values(**values),
     )
-    if changed and values.get("status") == JobStatus.FAILED:
-        cancel_shards(session, job_id)
-    return changed
+    if not changed:
+        return []
+    if values.get("status") != JobStatus.FAILED:
+        return [job_id]
+    cancel_shards(session, job_id)
+    return [job_id, *end_children(session, job_id)]
 
 
 def _first_error(session: Session, job_id: str) -> dict[str, Any] | None:

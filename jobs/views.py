@@ -19,8 +19,8 @@ from jobs.kinds import KINDS
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 
-def job_view(job: Job, waiting_reason: str | None) -> JobView:
-    """A job, with the reason why it waits."""
+def job_view(job: Job, waiting_reason: str | None, parents: Sequence[Job]) -> JobView:
+    """A job, with the reason why it waits, and the jobs that must succeed first."""
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -32,6 +32,8 @@ def job_view(job: Job, waiting_reason: str | None) -> JobView:
         waiting_reason=waiting_reason,
         params=job.params,
         progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
+        after=[parent.id for parent in parents],
+        batch=job.batch_id,
         retry_of=job.retry_of,
         error=None if job.error is None else ErrorInfo.model_validate(job.error),
         created_at=job.created_at,

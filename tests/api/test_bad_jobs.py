@@ -13,7 +13,7 @@ BAD_JOBS = [
     ({"kind": "paint"}, "kind", "paint", '"sample"'),
     ({}, "kind", None, '"sample"'),
     ({"kind": "sample", "colour": 1}, "colour", 1, "kind, params"),
-    ({"kind": "sample", PARAMS: {"counts": 5}}, "params.counts", 5, "checkpoint, count"),
+    ({"kind": "sample", PARAMS: {"counts": 5}}, "params.counts", 5, "preset, count"),
     ({"kind": "sample", PARAMS: {"count": 0}}, "params.count", 0, "1 to 10000"),
     ({"kind": "sample", PARAMS: {"count": 10**9}}, "params.count", 10**9, "1 to 10000"),
     ({"kind": "sample", PARAMS: {"count": "5"}}, "params.count", "5", "an integer"),
