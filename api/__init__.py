@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from api.artifacts import ArtifactRoutes
+from api.batches import BatchRoutes
 from api.checkpoints import CheckpointRoutes
 from api.datasets import DatasetRoutes
 from api.errors import problem_response
@@ -23,6 +24,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
     """Everything below `/api/v1`, with `/healthz` and `/readyz` at the root."""
     groups = [
         JobRoutes(service, has_keys=bool(settings.api_keys)),
+        BatchRoutes(service, has_keys=bool(settings.api_keys)),
         ArtifactRoutes(service),
         CheckpointRoutes(service, settings.max_upload_bytes),
         DatasetRoutes(service, settings.max_upload_bytes),

@@ -1,23 +1,17 @@
 """Jobs: submit, list, look at, cancel, retry."""
 
-from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, g, request
+from flask import Response, request
 from pydantic import Field
 from werkzeug.exceptions import UnsupportedMediaType
 
-from api.errors import (
-    BodyTooLargeError,
-    FieldProblem,
-    InvalidFieldsError,
-    MalformedJsonError,
-    SubmitterMismatchError,
-)
+from api.errors import BodyTooLargeError, MalformedJsonError, SubmitterMismatchError
 from api.links import job_path, linked_job, linked_jobs
 from api.parsing import parse_json, parse_query
 from api.responses import REVALIDATE, ShardList, WorkerList, json_response
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
+from api.submitting import IDEMPOTENCY_KEY, REPLAYED, idempotency_key, submitter
 from api.uploads import MULTIPART, PICTURE, PNG, picture_body
 from jobs import errors
 from jobs.contract import Contract, CurvesView, JobList, JobStatus, JobView
@@ -25,16 +19,10 @@ from jobs.requests import job_request_adapter
 from jobs.service import JobService
 from jobs.submission import Submission
 
-MAX_KEY_CHARACTERS = 255
-LOCAL = "local"  # who submits where no API keys are set
-IDEMPOTENCY_KEY = {
-    "Idempotency-Key": f"At most {MAX_KEY_CHARACTERS} printable ASCII characters: the same "
-    "key and request give the same job, another request 409."
-}
 PICTURE_FORM = {"type": "object", "required": ["file"], "properties": {"file": PICTURE}}
 OF_A_NEW_JOB = {
     "Location": "The job.",
-    "Idempotency-Replayed": "`true` if an earlier request made the job.",
+    REPLAYED: "`true` if an earlier request made the job.",
 }
 
 
@@ -59,7 +47,8 @@ class JobRoutes:
     @Route(
         "POST",
         "/jobs",
-        "Submit a job. A PNG that a job made stands for the same job, with the same seed",
+        "Submit a job. It waits for the jobs that `after` and `params` name, and fails or is "
+        "canceled with them. A PNG that a job made stands for the same job, with the same seed",
         JobView,
         status=202,
         body={
@@ -71,6 +60,7 @@ class JobRoutes:
         response_headers=OF_A_NEW_JOB,
         errors=(
             errors.ValidationError,
+            errors.JobNotFoundError,
             errors.CheckpointNotFoundError,
             errors.DatasetNotFoundError,
             errors.IdempotencyConflictError,
@@ -85,13 +75,13 @@ class JobRoutes:
     )
     def submit_job(self) -> Response:
         """Commit a job; it runs as soon as a worker is free."""
-        key = _idempotency_key()
+        key = idempotency_key()
         if request.mimetype in (PNG, MULTIPART):
             job_request = self._service.request_of_picture(picture_body())
         else:
             job_request = parse_json(job_request_adapter)
-        submitter = self._submitter(job_request.submitter)
-        return _accepted(self._service.submit(job_request, submitter, key))
+        whose = submitter(job_request.submitter, has_keys=self._has_keys)
+        return _accepted(self._service.submit(job_request, whose, key))
 
     @Route(
         "GET",
@@ -135,18 +125,19 @@ class JobRoutes:
     @Route(
         "POST",
         "/jobs/<job_id>/cancel",
-        "Cancel a job",
+        "Cancel a job, and all that wait for it. Their `error` has the code `parent_canceled`",
         JobView,
         errors=(errors.JobNotFoundError, errors.JobEndedError),
     )
     def cancel_job(self, job_id: str) -> Response:
-        """End a job that has not ended."""
+        """End a job that has not ended; those that wait for it end with it."""
         return json_response(linked_job(self._service.cancel(job_id)))
 
     @Route(
         "POST",
         "/jobs/<job_id>/retry",
-        "Make an ended job anew, with the same parameters and seed",
+        "Make an ended job anew, with the same parameters and seed. Where it waited for a job that "
+        "failed or was canceled, the new one waits for the newest retry of that one",
         JobView,
         status=202,
         headers=IDEMPOTENCY_KEY,
@@ -162,7 +153,8 @@ class JobRoutes:
     )
     def retry_job(self, job_id: str) -> Response:
         """A new job; the old one stays as it is."""
-        return _accepted(self._service.retry(job_id, self._submitter(None), _idempotency_key()))
+        whose = submitter(None, has_keys=self._has_keys)
+        return _accepted(self._service.retry(job_id, whose, idempotency_key()))
 
     @Route(
         "GET",
@@ -194,34 +186,13 @@ class JobRoutes:
         """Who runs shards."""
         return json_response(WorkerList(items=self._service.list_workers()))
 
-    def _submitter(self, asked_for: str | None) -> str:
-        known: Any = g.get("submitter", LOCAL)
-        if not self._has_keys:
-            return asked_for or str(known)
-        if asked_for not in (None, known):
-            raise SubmitterMismatchError(
-                f"submitter: this API key submits as {known!r}, not as {asked_for!r}"
-            )
-        return str(known)
-
 
 def _accepted(submission: Submission) -> Response:
     response = json_response(linked_job(submission.job), 202)
     response.headers["Location"] = job_path(submission.job.id)
     if submission.is_replay:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers[REPLAYED] = "true"
     return response
-
-
-def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None or (1 <= len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable()):
-        return key
-    allowed = f"1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
-    message = f"the Idempotency-Key must have {allowed}; this one has {len(key)} characters"
-    raise InvalidFieldsError(
-        [FieldProblem(field="Idempotency-Key", message=message, value=len(key), allowed=allowed)]
-    )
 
 
 def _conditional(response: Response) -> Response:

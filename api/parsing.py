@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from api.allowed import Schema, describe, known_fields, schema_at
 from api.errors import BodyTooLargeError, FieldProblem, InvalidFieldsError, MalformedJsonError
 from api.routing import JSON_MEDIA_TYPE
+from api.unions import settled
 
 MAX_JSON_BYTES = 2**20
 MAX_SHOWN_CHARACTERS = 200  # of a value that is sent back
@@ -75,7 +76,7 @@ def parse_fields(model: type[Model], fields: dict[str, str]) -> Model:
 
 def _problems(details: Iterable[ErrorDetails], schema: Schema) -> list[FieldProblem]:
     problems: list[FieldProblem] = []
-    for error in details:
+    for error in settled(details, schema):
         if error["type"] == "contradiction":
             problems += _contradiction(error, schema)
         elif error["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -90,10 +91,11 @@ def _contradiction(error: ErrorDetails, schema: Schema) -> Iterator[FieldProblem
     _, path = schema_at(schema, error["loc"])
     allowed = error["ctx"]["allowed"]
     given = error["input"]
+    place = f"{'.'.join(path)}: " if path else ""
     for name in error["ctx"]["fields"]:
         yield FieldProblem(
             field=".".join([*path, name]),
-            message=f"{'.'.join(path)}: give {allowed}",
+            message=f"{place}give {allowed}",
             value=_shown(given.get(name)),
             allowed=allowed,
         )

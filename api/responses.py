@@ -9,6 +9,7 @@ from jobs.contract import (
     CheckpointView,
     Contract,
     DatasetView,
+    JobView,
     ShardView,
     UploadView,
     WorkerView,
@@ -22,6 +23,12 @@ class WholeList(Contract):
     """Base of lists that need no pages."""
 
     next_cursor: None = Field(None, description="Such a list always comes whole.")
+
+
+class JobBatch(WholeList):
+    """The jobs of one submission, in its order."""
+
+    items: list[JobView]
 
 
 class ShardList(WholeList):

@@ -169,6 +169,11 @@ def artifacts_of(session: Session, job_id: str) -> Sequence[tuple[Artifact, Shar
     return [(artifact, shard) for artifact, shard in rows]
 
 
+def is_piece(shard: Shard) -> bool:
+    """Whether what this shard made is a part of its job's images; else it is the whole's."""
+    return shard.image_count > 0 and shard.kind != "assemble"
+
+
 def find_artifact(session: Session, artifact_id: str) -> tuple[Artifact, Shard] | None:
     """The artifact of this id with its shard."""
     row = session.execute(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from jobs import store
 from jobs.contract import (
     ArtifactRole,
     ArtifactView,
@@ -73,7 +74,7 @@ def artifact_view(artifact: Artifact, shard: Shard) -> ArtifactView:
     return ArtifactView(
         id=artifact.id,
         job_id=artifact.job_id,
-        shard=shard.index if shard.image_count and shard.kind != "assemble" else None,
+        shard=shard.index if store.is_piece(shard) else None,
         role=ArtifactRole(artifact.role),
         name=artifact.name,
         shape=artifact.shape,

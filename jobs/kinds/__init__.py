@@ -6,6 +6,7 @@ from typing import Any
 from jobs.kinds.evaluate import EvaluateKind
 from jobs.kinds.kind import Kind, Part
 from jobs.kinds.merge import MergeKind
+from jobs.kinds.report import ReportKind
 from jobs.kinds.sample import SampleKind
 from jobs.kinds.train_ddpm import TrainDdpmKind
 from jobs.kinds.train_regressor import TrainRegressorKind
@@ -18,4 +19,5 @@ KINDS: Mapping[str, Kind[Any]] = {
     "train_regressor": TrainRegressorKind(),
     "train_ddpm": TrainDdpmKind(),
     "evaluate": EvaluateKind(),
+    "report": ReportKind(),
 }

@@ -22,6 +22,8 @@ class Paint(Contract):
 class Print(Contract):
     kind: Literal["print"]
     paper: str | None = Field(None, min_length=2, max_length=5, pattern="^[a-z]+$")
+    ink: list[int | Sides | None] = Field(min_length=1, max_length=3)
+    copies: int = Field(1, gt=0, lt=10)
 
 
 Work = Annotated[Paint | Print, Field(discriminator="kind")]
@@ -32,12 +34,24 @@ SCHEMA = TypeAdapter(Work).json_schema()
     ("location", "field", "words"),
     [
         (("paint", "sides", "left"), "sides.left", "an integer from 1 to 9"),
-        (("paint", "share"), "share", "a number above 0 below 1"),
-        (("paint", "tones"), "tones", "a list"),
+        (("paint", "share"), "share", "a number above 0 and below 1"),
+        (("paint", "tones"), "tones", "a list of values, each a number"),
         (("paint", "tones", 3), "tones.3", "a number"),
         (("paint", "is_dark"), "is_dark", "true or false"),
         (("paint", "sides"), "sides", "an object"),
         (("print", "kind"), "kind", '"print"'),
+        (("print", "copies"), "copies", "an integer above 0 to 9"),
+        (
+            ("print", "ink"),
+            "ink",
+            "a list of 1 to 3 values, each an integer or an object with left or null",
+        ),
+        (
+            ("print", "ink", 1, "int"),
+            "ink.1",
+            "an integer or an object with left or null",
+        ),
+        (("print", "ink", 1, "Sides", "left"), "ink.1.left", "an integer from 1 to 9"),
         (("print", "paper"), "paper", "a text of 2 to 5 characters that matches ^[a-z]+$ or null"),
     ],
 )
@@ -57,4 +71,4 @@ def test_an_unknown_field_has_no_schema() -> None:
 def test_the_fields_of_a_member_of_the_union_are_known() -> None:
     node, path = schema_at(SCHEMA, ("print",))
 
-    assert (known_fields(node), path) == (["kind", "paper"], [])
+    assert (known_fields(node), path) == (["kind", "paper", "ink", "copies"], [])

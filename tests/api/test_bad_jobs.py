@@ -31,7 +31,7 @@ BAD_JOBS = [
         "1 to 1000",
     ),
     ({"kind": "sample", PARAMS: {"sampler": "euler"}}, "params.sampler", "euler", '"ddim"'),
-    ({"kind": "sample", PARAMS: {"seed": 2**64}}, "params.seed", 2**64, str(2**64)),
+    ({"kind": "sample", PARAMS: {"seed": 2**64}}, "params.seed", 2**64, str(2**64 - 1)),
     ({"kind": "sample", PARAMS: {"seed": -1}}, "params.seed", -1, "from 0"),
     ({"kind": "sample", PARAMS: {"eta": float("nan")}}, "params.eta", "NaN", "0 to 1"),
     ({"kind": "sample", PARAMS: {"eta": float("inf")}}, "params.eta", "Infinity", "0 to 1"),

@@ -20,14 +20,14 @@ OUT_OF_RANGE = [
     ("train_ddpm", {"learning_rate": 0}, "learning_rate", "above 0 to 0.1"),
     ("train_ddpm", {"learning_rate": 1}, "learning_rate", "above 0 to 0.1"),
     ("train_ddpm", {"warmup_steps": 0}, "warmup_steps", "from 1 to 100000"),
-    ("train_ddpm", {"ema_decay": 1}, "ema_decay", "from 0 below 1"),
+    ("train_ddpm", {"ema_decay": 1}, "ema_decay", "from 0 and below 1"),
     ("train_ddpm", {"gradient_norm": 0}, "gradient_norm", "above 0 to 1000"),
     ("train_ddpm", {"horizontal_flips": "yes"}, "horizontal_flips", "true or false"),
     ("train_ddpm", {"holdout_fraction": 0}, "holdout_fraction", "above 0 to 0.5"),
     ("train_ddpm", {"holdout_fraction": 0.6}, "holdout_fraction", "above 0 to 0.5"),
     ("train_ddpm", {"seed": -1}, "seed", "from 0"),
     ("train_ddpm", {"synthetic_count": 99}, "synthetic_count", "from 100 to 200000"),
-    ("train_ddpm", {"synthetic_seed": 2**64}, "synthetic_seed", "below 18446744073709551616"),
+    ("train_ddpm", {"synthetic_seed": 2**64}, "synthetic_seed", "to 18446744073709551615"),
     ("train_ddpm", {"dataset": ""}, "dataset", "1 to 64 characters"),
     ("train_ddpm", {"epochs": 3}, "epochs", "steps, minutes, images"),
     ("evaluate", {"job": "x", "faces": 199}, "faces", "from 200 to 10000"),
@@ -91,7 +91,6 @@ def test_an_evaluation_without_params_says_what_is_missing(client: FlaskClient) 
 MISFITS = [
     ("train_ddpm", {"synthetic_count": 100, "batch_size": 99}, "batch_size", 99, "at most 98"),
     ("evaluate", {"checkpoint": "bundled", "synthetic_count": 150}, "dataset", "synthetic", "200"),
-    ("evaluate", {"job": "nowhere"}, "job", "nowhere", "a job that there is"),
     ("sample", {"prior": "data", "prior_dataset": None}, "prior_dataset", None, "a dataset"),
 ]
 
@@ -134,6 +133,7 @@ def test_a_fast_sample_of_a_checkpoint_without_a_prior_asks_for_a_dataset(
         ("train_ddpm", "dataset"),
         ("evaluate", "checkpoint"),
         ("evaluate", "dataset"),
+        ("evaluate", "job"),
         ("sample", "prior_dataset"),
     ],
 )
@@ -158,18 +158,37 @@ def test_a_network_of_another_width_is_no_start(client: FlaskClient, checkpoint_
     assert error["allowed"].startswith("2, the width of checkpoint")
 
 
-def test_only_a_job_that_succeeded_with_enough_images_is_evaluated(
-    client: FlaskClient, submit: Callable[..., str], finish: Callable[..., None], faces: Any
+def test_only_a_job_that_makes_enough_images_is_evaluated(
+    client: FlaskClient, submit: Callable[..., str]
 ) -> None:
-    queued = submit()
-    few = submit(count=12)
-    finish(few, faces)
+    few = submit(count=99)
     training = client.post("/api/v1/jobs", json={"kind": "train_ddpm"}).json["id"]
 
-    for job, words in [(queued, "is queued"), (few, "at least 100 images"), (training, "queued")]:
+    for job, words in [(few, "at least 100 images"), (training, "this one is a train_ddpm")]:
         answer = client.post("/api/v1/jobs", json={"kind": "evaluate", "params": {"job": job}})
 
         assert answer.status_code == 422
         (error,) = answer.json["errors"]
         assert (error["field"], error["value"]) == ("params.job", job)
         assert words in error["message"]
+
+
+def test_an_evaluation_waits_for_a_job_that_can_succeed_and_refuses_one_that_cannot(
+    client: FlaskClient, submit: Callable[..., str]
+) -> None:
+    job = submit()
+    body = {"kind": "evaluate", "params": {"job": job}}
+
+    waiting = client.post("/api/v1/jobs", json=body)
+    client.post(f"/api/v1/jobs/{job}/cancel")
+    refused = client.post("/api/v1/jobs", json=body)
+
+    assert (waiting.status_code, waiting.json["after"]) == (202, [job])
+    assert waiting.json["waiting_reason"] == f"It waits for job {job} (sample, queued)."
+    assert refused.status_code == 422
+    (error,) = refused.json["errors"]
+    assert (error["field"], error["value"]) == ("params.job", job)
+    assert (error["allowed"], refused.json["details"]) == (
+        "a job that can still succeed",
+        {"status": "canceled"},
+    )
