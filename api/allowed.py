@@ -84,7 +84,8 @@ def _describe_member(node: Schema, schema: Schema) -> str:
 
 def _is_choice(node: Schema) -> bool:
     """Whether it is a union whose members pydantic names in its locations."""
-    return sum(member.get("type") != "null" for member in node.get("anyOf", ())) > 1
+    members = [each for each in node.get("anyOf", ()) if each.get("type") != "null"]
+    return len(members) > 1
 
 
 def _resolved(node: Schema, schema: Schema) -> Schema:

@@ -98,6 +98,14 @@ class Client:
         """Submit a job; repeated with one key when no answer comes, so that it is made once."""
         return self._new_job("/jobs", json=request)
 
+    def submit_batch(self, request: dict[str, Any]) -> list[JobView]:
+        """Submit several jobs, all or none; repeated as one is."""
+        return self._new_jobs("/batches", request)
+
+    def submit_assignment(self, request: dict[str, Any]) -> list[JobView]:
+        """Submit the whole assignment; repeated as one job is."""
+        return self._new_jobs("/assignments", request)
+
     def repeat(self, picture: Path) -> JobView:
         """Submit the job that made this PNG again; repeated as a submission is."""
         return self._new_job("/jobs", content=picture.read_bytes(), media_type=PNG)
@@ -188,13 +196,22 @@ class Client:
         except httpx.TransportError as error:
             raise self._no_answer(error) from error
 
-    def _new_job(self, path: str, media_type: str | None = None, **options: Any) -> JobView:
+    def _new_job(self, path: str, **options: Any) -> JobView:
+        return JobView.model_validate_json(self._post_once(path, **options).content)
+
+    def _new_jobs(self, path: str, request: dict[str, Any]) -> list[JobView]:
+        items = self._post_once(path, json=request).json()["items"]
+        return [JobView.model_validate(each) for each in items]
+
+    def _post_once(
+        self, path: str, media_type: str | None = None, **options: Any
+    ) -> httpx.Response:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if media_type is not None:
             headers["Content-Type"] = media_type
         for attempt in range(1, TRIES + 1):
             try:
-                return self._job("POST", path, headers=headers, **options)
+                return self._request("POST", PREFIX + path, headers=headers, **options)
             except ServerError as error:
                 if error.status or attempt == TRIES:
                     raise

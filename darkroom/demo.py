@@ -1,4 +1,4 @@
-"""The demonstration: `darkroom up`, 100 faces through the API, and their files."""
+"""The demonstration: `darkroom up`, the whole assignment through the API, and its files."""
 
 import contextlib
 import shutil
@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,23 @@ from darkroom import cpu, progress
 from darkroom.client import Client
 from darkroom.lifeline import lifeline
 from darkroom.results import save_results
+from jobs.contract import JobView
 from jobs.settings import WebSettings
 
-REQUEST: dict[str, Any] = {"kind": "sample", "params": {"seed": 2026}, "name": "Demo: 100 faces"}
 NEEDED_BYTES = 200 * 2**20
 TAIL_LINES = 25
 SECONDS_TO_END = 60.0
-# Core-minutes of 100 faces × 1000 steps with the bundled checkpoint: an upper figure for each.
-BFLOAT16_CORE_MINUTES = 12
+SEED = 2026
+TITLE = "Demo: the assignment"
+# With bfloat16 instructions, and without: steps of each collage, images that the regressor sees,
+# and the core-minutes that all jobs take together (an upper figure).
+BFLOAT16 = {"num_inference_steps": 1000, "training_images": 400_000}
+BFLOAT16_CORE_MINUTES = 30
+FLOAT32 = {"num_inference_steps": 250, "training_images": 100_000}
 FLOAT32_CORE_MINUTES = 60
+PREFIXES = {"sample": "sample-", "merge": "merge-", "guided_sample": "guided-"}
+PREFIXES |= {"train_regressor": "regressor-", "report": "report-"}
+UNPREFIXED = ("sample", "report")  # kinds whose files keep their names, but for job.json
 
 
 def run(
@@ -32,19 +41,19 @@ def run(
     data_dir: Path,
     out: Path,
     keeps_serving: bool,
-    request: dict[str, Any] = REQUEST,
+    request: dict[str, Any] | None = None,
 ) -> None:
     """Run the demonstration.
 
     Args:
         settings: of the web program; another port is taken if theirs is in use.
         data_dir: folder of the stack.
-        out: folder for the pictures.
+        out: folder for the files.
         keeps_serving: whether to serve until Ctrl-C afterwards.
-        request: the job.
+        request: a batch of jobs in place of the assignment.
 
     Raises:
-        click.ClickException: something did not start, or the job did not succeed.
+        click.ClickException: something did not start, or a job did not succeed.
     """
     check_disk(Path.cwd())
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -57,12 +66,12 @@ def run(
     with running_stack(data_dir, port, log_file) as (process, url):
         api_key = next(iter(settings.api_keys), None)
         with Client(url, api_key) as client:
-            job = client.submit(request)
-            click.echo(f"The dashboard: {url}/jobs/{job.id}")
+            jobs = submit(client, request)
+            click.echo(f"The dashboard: {url}/")
             click.echo(expected_time())
-            progress.watch(client, job.id)
-            count = save_results(client, job.id, out)
-        click.echo(f"{count} files in {out}/: see {out / 'collage.png'}")
+            progress.watch_all(client, jobs)
+            count = save_all(client, jobs, out)
+        click.echo(f"{count} files in {out}/: see {out / 'collage.png'}{_and_report(out)}")
         if keeps_serving:
             with contextlib.suppress(KeyboardInterrupt):
                 click.echo(f"Serving at {url} until Ctrl-C.")
@@ -70,16 +79,55 @@ def run(
     click.echo("All that was started has ended.")
 
 
+def submit(client: Client, request: dict[str, Any] | None) -> list[JobView]:
+    """The jobs of this batch, or of the assignment as this computer can do it."""
+    if request is not None:
+        return client.submit_batch(request)
+    effort = BFLOAT16 if cpu.has_bfloat16() else FLOAT32
+    return client.submit_assignment({"seed": SEED, "name": TITLE, **effort})
+
+
+def save_all(client: Client, jobs: Sequence[JobView], out: Path) -> int:
+    """Save what the jobs made, each file named for what it shows; the number of files.
+
+    The sample's and the report's files keep their names: collage.png, images/000.png, report.pdf,
+    assignment.zip. The others begin with what they are of: merge-collage.png, guided-metrics.json.
+    """
+    prefixes: dict[str, str] = {}
+    count = 0
+    for job in jobs:
+        subject = job.params.get("job", job.id)  # an evaluation's files go with what it measured
+        prefixes[job.id] = prefixes.get(subject) or PREFIXES.get(job.kind, f"{job.kind}-")
+        keeps_names = job.kind in UNPREFIXED
+        count += save_results(client, job.id, out, partial(_named, prefixes[job.id], keeps_names))
+    return count
+
+
+def _named(prefix: str, keeps_names: bool, name: str) -> str:
+    return name if keeps_names and name != "job.json" else prefix + name
+
+
+def _and_report(out: Path) -> str:
+    report = out / "report.pdf"
+    return f" and {report}" if report.exists() else ""
+
+
 def expected_time() -> str:
-    """One sentence on how long 100 faces take here."""
+    """One sentence on what is done here, and how long it takes."""
     cores = cpu.core_count()
-    if cpu.has_bfloat16():
-        minutes = max(1, round(BFLOAT16_CORE_MINUTES / cores))
-        return f"100 faces in 1000 steps: at most about {minutes} minutes on {cores} idle cores."
-    minutes = max(1, round(FLOAT32_CORE_MINUTES / cores))
+    has_bfloat16 = cpu.has_bfloat16()
+    core_minutes = BFLOAT16_CORE_MINUTES if has_bfloat16 else FLOAT32_CORE_MINUTES
+    minutes = max(1, round(core_minutes / cores))
+    if has_bfloat16:
+        return (
+            f"The whole assignment in {BFLOAT16['num_inference_steps']} steps: at most about "
+            f"{minutes} minutes on {cores} idle cores."
+        )
     return (
-        f"100 faces in 1000 steps: about {minutes} minutes on {cores} idle cores, because this "
-        "processor has no bfloat16 instructions (avx512_bf16 or amx_bf16); a GPU needs seconds."
+        f"The whole assignment in {FLOAT32['num_inference_steps']} steps in place of "
+        f"{BFLOAT16['num_inference_steps']}: about {minutes} minutes on {cores} idle cores. It is "
+        "fewer steps because this processor has no bfloat16 instructions (avx512_bf16 or "
+        "amx_bf16); a GPU needs a minute."
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 from click._termui_impl import ProgressBar
@@ -27,6 +27,28 @@ def watch(client: Client, job_id: str) -> None:
         click.ClickException: it did not succeed.
     """
     finish(show(follow(client, job_id), Losses(client)))
+
+
+def watch_all(client: Client, jobs: Sequence[JobView]) -> None:
+    """Show the progress of several jobs, one after the other, until all have ended.
+
+    Raises:
+        ServerError: there is no answer for a minute.
+        click.ClickException: not all of them succeeded.
+    """
+    lost = 0
+    for number, job in enumerate(jobs, 1):
+        title = f"{job.name} ({job.id})" if job.name else f"{job.kind} {job.id}"
+        click.echo(f"[{number}/{len(jobs)}] {title}", err=True)
+        try:
+            watch(client, job.id)
+        except ServerError:
+            raise
+        except click.ClickException as error:
+            error.show()
+            lost += 1
+    if lost:
+        raise click.ClickException(f"{lost} of {len(jobs)} jobs did not succeed")
 
 
 class Losses:
@@ -80,7 +102,8 @@ def finish(job: JobView) -> None:
     if job.status is JobStatus.SUCCEEDED:
         click.echo(f"job {job.id} succeeded{_duration(job)}", err=True)
     elif job.error is not None:
-        raise click.ClickException(f"job {job.id} failed: {job.error.message} [{job.error.code}]")
+        reason = f"{job.error.message} [{job.error.code}]"
+        raise click.ClickException(f"job {job.id} {job.status.value}: {reason}")
     else:
         raise click.ClickException(f"job {job.id} {job.status.value}")
 

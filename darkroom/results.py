@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,8 +10,20 @@ import click
 from darkroom.client import Client
 
 
-def save_results(client: Client, job_id: str, folder: Path) -> int:
+def _as_it_is(name: str) -> str:
+    return name
+
+
+def save_results(
+    client: Client, job_id: str, folder: Path, rename: Callable[[str], str] = _as_it_is
+) -> int:
     """Unpack all that a job made into `folder`, over files of the same name.
+
+    Args:
+        client: of the server.
+        job_id: of a job that has succeeded.
+        folder: made if it is absent.
+        rename: gives a file's path below `folder` for its path in the zip.
 
     Returns:
         How many files were written.
@@ -27,7 +40,7 @@ def save_results(client: Client, job_id: str, folder: Path) -> int:
             with zipfile.ZipFile(archive) as files:
                 members = files.infolist()
                 for member in members:
-                    member.filename = member.filename.removeprefix(f"job-{job_id}/")
+                    member.filename = rename(member.filename.removeprefix(f"job-{job_id}/"))
                     files.extract(member, folder)  # which never leaves the folder
                 return len(members)
     except (OSError, zipfile.BadZipFile) as error:

@@ -10,5 +10,5 @@ from darkroom.options import with_client
 @click.argument("job_id", metavar="JOB")
 @with_client
 def command(client: Client, job_id: str) -> None:
-    """Cancel JOB, unless it has ended."""
+    """Cancel JOB, unless it has ended, and all jobs that wait for it."""
     click.echo(f"job {job_id} {client.cancel(job_id).status.value}", err=True)

@@ -11,13 +11,13 @@ from jobs.settings import WebSettings
 
 
 @click.command("demo")
-@click.option("--exit", "exits", is_flag=True, help="End when the pictures are there.")
+@click.option("--exit", "exits", is_flag=True, help="End when the report is there.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out"),
     show_default=True,
-    help="Folder for the pictures.",
+    help="Folder for pictures, figures and the report.",
 )
 @click.option(
     "--data-dir",
@@ -27,7 +27,7 @@ from jobs.settings import WebSettings
     help="Folder for everything else that is kept.",
 )
 def command(exits: bool, out: Path, data_dir: Path) -> None:
-    """Start everything, sample 100 faces through the API and save them.
+    """Start everything, do the whole assignment through the API and save what it makes.
 
     In a terminal it then serves until Ctrl-C.
     """

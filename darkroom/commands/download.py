@@ -24,6 +24,7 @@ def command(client: Client, job_id: str, folder: Path) -> None:
     """Save what JOB made, and job.json.
 
     Of a sample job: collage.png, images.npy and images/000.png, …; of a training: the checkpoint,
-    metrics.json and figures; of an evaluation: metrics.json and figures.
+    metrics.json and figures; of an evaluation: metrics.json and figures; of a report: report.html,
+    report.pdf and assignment.zip.
     """
     click.echo(f"{save_results(client, job_id, folder)} files in {folder}/", err=True)

@@ -8,29 +8,29 @@ from pydantic import BaseModel
 
 from darkroom import progress
 from darkroom.client import Client
+from darkroom.commands.submit_several import assignment, batch
 from darkroom.options import with_client
+from darkroom.request_options import option, without_absent
 from jobs.requests import JobRequest
 
-Schema = dict[str, Any]
-
-TYPES = {"integer": click.INT, "number": click.FLOAT, "string": click.STRING}
 REQUESTS: dict[str, type[BaseModel]] = {
     get_args(request.model_fields["kind"].annotation)[0]: request
     for request in get_args(JobRequest)
 }
+SEVERAL = {"assignment": assignment, "batch": batch}
 
 
 class Kinds(click.Group):
-    """A command for each kind."""
+    """A command for each kind, and for several jobs at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The kinds."""
-        return list(REQUESTS)
+        """The kinds, then the others."""
+        return [*REQUESTS, *SEVERAL]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command that submits jobs of this kind."""
         request = REQUESTS.get(cmd_name)
-        return None if request is None else _command(cmd_name, request)
+        return SEVERAL.get(cmd_name) if request is None else _command(cmd_name, request)
 
 
 @click.group("submit", cls=Kinds)
@@ -54,37 +54,24 @@ def _command(kind: str, request: type[BaseModel]) -> click.Command:
     )
     @click.option("--name", help="A name for people.")
     @click.option("--priority", type=click.INT, help="Higher goes first.")
+    @click.option(
+        "--after", multiple=True, metavar="JOB", help="A job that must succeed first; repeatable."
+    )
     @click.option("--watch", is_flag=True, help="Follow the job until it ends.")
     @with_client
     def submit(client: Client, pairs: tuple[str, ...], watch: bool, **given: Any) -> None:
         about = {name: given.pop(name) for name in ("name", "priority")}
-        params = dict(map(parse_param, pairs)) | _without_none(given)
-        job = client.submit({"kind": kind, "params": params} | _without_none(about))
+        about["after"] = list(given.pop("after")) or None
+        params = dict(map(parse_param, pairs)) | without_absent(given)
+        job = client.submit({"kind": kind, "params": params} | without_absent(about))
         click.echo(job.id)
         if watch:
             progress.watch(client, job.id)
 
     about_kind = (params_model.__doc__ or "").partition(": ")[2]
     built = click.command(kind, help=f"Submit a job: {about_kind}")(submit)
-    built.params = [_option(name, schema) for name, schema in schemas.items()] + built.params
+    built.params = [option(name, schema) for name, schema in schemas.items()] + built.params
     return built
-
-
-def _option(name: str, schema: Schema) -> click.Option:
-    """The option of a parameter; it has no default of its own: the server's holds."""
-    (value,) = (each for each in schema.get("anyOf", [schema]) if each.get("type") != "null")
-    flag = name.replace("_", "-")
-    help_text = schema.get("description", "").replace("`", "")
-    if schema.get("default") is not None:
-        help_text += f" Default: {json.dumps(schema['default'])}."
-    if value["type"] == "boolean":
-        return click.Option([f"--{flag}/--no-{flag}", name], default=None, help=help_text)
-    kind = click.Choice(value["enum"]) if "enum" in value else TYPES[value["type"]]
-    return click.Option([f"--{flag}", name], type=kind, default=None, help=help_text)
-
-
-def _without_none(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_param(text: str) -> tuple[str, Any]:
