@@ -47,7 +47,7 @@ def _command(kind: str, request: type[BaseModel]) -> click.Command:
 
     @click.option(
         "--param",
-        "pairs",
+        "raw_params",
         multiple=True,
         metavar="KEY=VALUE",
         help="A parameter by its name in the API; the value is JSON, or else a text.",
@@ -59,10 +59,10 @@ def _command(kind: str, request: type[BaseModel]) -> click.Command:
     )
     @click.option("--watch", is_flag=True, help="Follow the job until it ends.")
     @with_client
-    def submit(client: Client, pairs: tuple[str, ...], watch: bool, **given: Any) -> None:
+    def submit(client: Client, raw_params: tuple[str, ...], watch: bool, **given: Any) -> None:
         about = {name: given.pop(name) for name in ("name", "priority")}
         about["after"] = list(given.pop("after")) or None
-        params = dict(map(parse_param, pairs)) | without_absent(given)
+        params = dict(map(parse_param, raw_params)) | without_absent(given)
         job = client.submit({"kind": kind, "params": params} | without_absent(about))
         click.echo(job.id)
         if watch:

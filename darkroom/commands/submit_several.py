@@ -29,7 +29,7 @@ def assignment(client: Client, ages: Path | None, watch: bool, **given: Any) -> 
     The checkpoints and the dataset may be files, which are imported first; the file of AGES follows
     that of faces:
 
-    darkroom submit assignment --checkpoint unet.cpt --dataset faces.npy.gz ages.npy
+    darkroom submit assignment --checkpoint a.cpt --dataset faces.npy ages.npy
     """
     given["dataset"] = _dataset(client, given["dataset"], ages)
     for name in ("checkpoint", "regressor"):
