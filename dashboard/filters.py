@@ -152,11 +152,13 @@ _PRODUCTS: Mapping[str, Callable[[Params], str]] = {
         if params["job"]
         else f"Evaluation of checkpoint {params['checkpoint']}"
     ),
+    "report": lambda params: params["title"] or "Report",
 }
 _RECIPES: Mapping[str, Callable[[Params], list[str]]] = {
     "sample": _sample_recipe,
     "train_ddpm": _training_recipe,
     "evaluate": lambda params: [f"dataset {params['dataset']}"],
+    "report": lambda params: [f"on {len(params['jobs'])} job{'s'[: len(params['jobs']) != 1]}"],
 }
 
 
