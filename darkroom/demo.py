@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,14 +93,19 @@ def save_all(client: Client, jobs: Sequence[JobView], out: Path) -> int:
     The sample's and the report's files keep their names: collage.png, images/000.png, report.pdf,
     assignment.zip. The others begin with what they are of: merge-collage.png, guided-metrics.json.
     """
+    names = names_of(jobs)
+    return sum(save_results(client, job.id, out, names[job.id]) for job in jobs)
+
+
+def names_of(jobs: Sequence[JobView]) -> dict[str, Callable[[str], str]]:
+    """Job id → the name of each of its files among those of all jobs."""
     prefixes: dict[str, str] = {}
-    count = 0
+    names: dict[str, Callable[[str], str]] = {}
     for job in jobs:
-        subject = job.params.get("job", job.id)  # an evaluation's files go with what it measured
-        prefixes[job.id] = prefixes.get(subject) or PREFIXES.get(job.kind, f"{job.kind}-")
-        keeps_names = job.kind in UNPREFIXED
-        count += save_results(client, job.id, out, partial(_named, prefixes[job.id], keeps_names))
-    return count
+        subject = job.params.get("job")  # an evaluation's files go with what it measured
+        prefixes[job.id] = prefixes.get(subject or "") or PREFIXES.get(job.kind, f"{job.kind}-")
+        names[job.id] = partial(_named, prefixes[job.id], job.kind in UNPREFIXED)
+    return names
 
 
 def _named(prefix: str, keeps_names: bool, name: str) -> str:
