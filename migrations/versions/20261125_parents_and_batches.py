@@ -1,14 +1,14 @@
 """parents and batches.
 
 Revision ID: 9f2e89e14bd2
-Revises: 7ace73c86e10
+Revises: 13e04862c195
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9f2e89e14bd2"
-down_revision = "7ace73c86e10"
+down_revision = "13e04862c195"
 branch_labels = None
 depends_on = None
 
