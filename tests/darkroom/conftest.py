@@ -135,3 +135,17 @@ def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
     save_checkpoint(path, UNet(8), CheckpointDescription("unet", 8))
     return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(shared_up: Any, checkpoint_file: Path) -> str:
+    """The id of a small network, imported by the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "darkroom", "import", "checkpoint", str(checkpoint_file)],
+        env={**os.environ, "DARKROOM_URL": shared_up.url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "width 8" in done.stderr
+    return done.stdout.strip()
