@@ -12,7 +12,7 @@ help:  ## Show these commands
 
 setup: $(VENV)/.developer  ## Install everything into .venv, pinned
 
-demo: $(VENV)/.user  ## Start all, sample 100 faces, save them in out/ (EXIT=1: end then)
+demo: $(VENV)/.user  ## Start all, do the whole assignment, save it in out/ (EXIT=1: end then)
 	$(BIN)/darkroom demo $(if $(filter-out 0,$(EXIT)),--exit)
 
 run: $(VENV)/.user  ## Start all and serve on http://127.0.0.1:8000

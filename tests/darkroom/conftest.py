@@ -138,7 +138,7 @@ def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(shared_up: Any, checkpoint_file: Path) -> str:
+def checkpoint(shared_up: Up, checkpoint_file: Path) -> str:
     """The id of a small network, imported by the command."""
     done = subprocess.run(
         [sys.executable, "-m", "darkroom", "import", "checkpoint", str(checkpoint_file)],

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from formats.pictures import read_png_parameters
+from jobs.requests import BatchRequest
 
 
 def test_a_job_goes_the_whole_road(system, checkpoint):
@@ -33,3 +34,26 @@ def test_a_job_goes_the_whole_road(system, checkpoint):
     images = np.load(io.BytesIO(system.images(job.id)))
     assert collage.mode == "L"
     assert np.array_equal(np.asarray(collage)[48:96, 0:48], images[10])
+
+
+def test_a_chain_goes_the_whole_road_and_a_cancel_ends_what_waits(system, checkpoint):
+    def chain(**params):
+        sample = {"checkpoint": checkpoint, "count": 100, "num_inference_steps": 1} | params
+        figures = {"job": "faces", "synthetic_count": 400}
+        items = [
+            {"label": "faces", "job": {"kind": "sample", "params": sample}},
+            {"label": "figures", "job": {"kind": "evaluate", "params": figures}},
+        ]
+        return system.service.submit_batch(BatchRequest.model_validate({"jobs": items}), "ada").jobs
+
+    system.start_dispatcher()
+    system.start_worker()
+    (faces, figures), (endless, waiting) = chain(), chain(num_inference_steps=1000)
+
+    assert system.wait_ended(figures.id).status == "succeeded"
+    assert system.job(faces.id).finished_at <= system.job(figures.id).started_at
+    system.wait_done(endless.id, 1)
+    system.service.cancel(endless.id)
+
+    assert system.job(waiting.id).status == "canceled"
+    assert system.job(waiting.id).error.code == "parent_canceled"
