@@ -14,7 +14,7 @@ from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
 from api.submitting import IDEMPOTENCY_KEY, REPLAYED, idempotency_key, submitter
 from api.uploads import MULTIPART, PICTURE, PNG, picture_body
 from jobs import errors
-from jobs.contract import Contract, CurvesView, JobList, JobStatus, JobView
+from jobs.contract import CanceledJob, Contract, CurvesView, JobList, JobStatus, JobView
 from jobs.requests import job_request_adapter
 from jobs.service import JobService
 from jobs.submission import Submission
@@ -126,7 +126,7 @@ class JobRoutes:
         "POST",
         "/jobs/<job_id>/cancel",
         "Cancel a job, and all that wait for it. Their `error` has the code `parent_canceled`",
-        JobView,
+        CanceledJob,
         errors=(errors.JobNotFoundError, errors.JobEndedError),
     )
     def cancel_job(self, job_id: str) -> Response:

@@ -1,5 +1,7 @@
 """Links from one thing to the next: absolute paths, so that no caller builds one."""
 
+from typing import TypeVar
+
 from api.routing import PREFIX
 from jobs.contract import (
     ArtifactRole,
@@ -13,13 +15,15 @@ from jobs.contract import (
 )
 from jobs.kinds import KINDS
 
+View = TypeVar("View", bound=JobView)
+
 
 def job_path(job_id: str) -> str:
     """Where a job is."""
     return f"{PREFIX}/jobs/{job_id}"
 
 
-def linked_job(job: JobView) -> JobView:
+def linked_job(job: View) -> View:
     """The job with links to what can be done with it now."""
     path = job_path(job.id)
     links = {"self": path} | {part: f"{path}/{part}" for part in ("shards", "artifacts", "events")}

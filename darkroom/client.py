@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel
 
 from jobs.contract import (
+    CanceledJob,
     CheckpointView,
     Curves,
     CurvesView,
@@ -118,9 +119,10 @@ class Client:
         """A job as it is now."""
         return self._job("GET", f"/jobs/{job_id}")
 
-    def cancel(self, job_id: str) -> JobView:
-        """Cancel a job."""
-        return self._job("POST", f"/jobs/{job_id}/cancel")
+    def cancel(self, job_id: str) -> CanceledJob:
+        """Cancel a job, and all that wait for it."""
+        response = self._request("POST", f"{PREFIX}/jobs/{job_id}/cancel")
+        return CanceledJob.model_validate_json(response.content)
 
     def list_jobs(self, limit: int, status: str | None = None) -> JobList:
         """The newest jobs."""

@@ -79,6 +79,14 @@ class JobView(Contract):
     links: dict[str, str] = Field(default_factory=dict)
 
 
+class CanceledJob(JobView):
+    """A job that was canceled now, and what ended with it."""
+
+    also_canceled: list[str] = Field(
+        default_factory=list, description="Ids of the jobs that waited for it."
+    )
+
+
 class JobList(Contract):
     """A page of jobs, newest first."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
-from jobs.contract import JobList, JobStatus, JobView, ShardView, WorkerView
+from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
 from jobs.errors import JobEndedError, ValidationError
@@ -58,7 +58,7 @@ class JobService(SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, G
         has_more = len(jobs) > limit
         return JobList(items=items, next_cursor=_encode_cursor(items[-1]) if has_more else None)
 
-    def cancel(self, job_id: str) -> JobView:
+    def cancel(self, job_id: str) -> CanceledJob:
         """End a job that has not ended; its workers stop within a second plus one step.
 
         Jobs that wait for it, and those that wait for them, are canceled in the same transaction.
@@ -78,9 +78,10 @@ class JobService(SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, G
                 )
             session.refresh(job)
             view = view_of(session, job)
+            canceled = CanceledJob(**dict(view), also_canceled=ended[1:])
         for each in ended:
             self._streams.hint(each)
-        return view
+        return canceled
 
     def list_shards(self, job_id: str) -> list[ShardView]:
         """The shards of a job, in order.

@@ -41,6 +41,8 @@ def test_canceling_answers_for_the_job_and_those_that_wait_say_why(client: Flask
     waiting = client.get(f"/api/v1/jobs/{figures['id']}").json
 
     assert (canceled["status"], waiting["status"]) == ("canceled", "canceled")
+    assert canceled["also_canceled"] == [figures["id"]]
+    assert canceled["links"]["retry"]
     assert waiting["error"]["code"] == "parent_canceled"
     refused = client.post(f"/api/v1/jobs/{figures['id']}/retry")
     assert refused.status_code == 422

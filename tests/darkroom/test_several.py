@@ -44,10 +44,11 @@ def test_watching_a_job_that_was_canceled_with_its_parent_says_so(
     (tmp_path / "batch.json").write_text(json.dumps({"jobs": jobs}))
 
     waiting = darkroom("submit", "batch", "batch.json", url=shared_up.url)
-    darkroom("cancel", canceled, url=shared_up.url)
     job_id = waiting.stdout.split()[0]
+    canceling = darkroom("cancel", canceled, url=shared_up.url)
     watched = darkroom("watch", job_id, url=shared_up.url)
 
+    assert f"job {job_id} canceled: it waited for that one" in canceling.stderr
     assert watched.returncode == 1
     said = f"job {job_id} canceled: It waited for job {canceled} (sample), which was canceled."
     assert said in watched.stderr

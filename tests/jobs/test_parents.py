@@ -181,6 +181,7 @@ def test_canceling_cancels_what_waits_and_says_so(submit, service):
     canceled = service.cancel(parent)
 
     assert (canceled.status, canceled.error) == ("canceled", None)
+    assert canceled.also_canceled == [child, grandchild]
     ended = service.get_job(child)
     assert (ended.status, ended.error.code) == ("canceled", "parent_canceled")
     assert ended.error.message == f"It waited for job {parent} (sample), which was canceled."
