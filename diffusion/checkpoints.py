@@ -12,11 +12,11 @@ from diffusion.prior import DataPrior
 from diffusion.regressor import AgeRegressor
 from diffusion.schedule import linear_betas
 from diffusion.unet import UNet
+from formats.age_regressor import SQUARED_ERRORS
 from formats.architectures import AGE_REGRESSOR, UNET
 from formats.checkpoint import CheckpointDescription, read_checkpoint, write_checkpoint
 from formats.errors import UnknownArchitectureError
 
-SQUARED_ERRORS = "mse_by_twentieth"  # a metric of a regressor, in years²
 PRIOR_TENSORS = {field: f"prior.{field}" for field in ("mean", "components", "deviations")}
 
 

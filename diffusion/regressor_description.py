@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from diffusion.checkpoints import SQUARED_ERRORS, Checkpoint
+from diffusion.checkpoints import Checkpoint
 from diffusion.regressor_training import HeldOutErrors, RegressorTraining
 from diffusion.training_data import TENTHS
 from diffusion.training_description import training_facts
+from formats.age_regressor import SQUARED_ERRORS
 from formats.architectures import AGE_REGRESSOR
 from formats.description import CheckpointDescription
 

@@ -1,5 +1,6 @@
 """The tensors of the network that tells the age of noised faces."""
 
+SQUARED_ERRORS = "mse_by_twentieth"  # the metric that a description holds, in years²
 HIDDEN = 128  # units of the head
 GROUPS = 8  # of the head's normalisation
 POOLED_CELLS = 9  # the last level's 6×6 cells, averaged to 3×3

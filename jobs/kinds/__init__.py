@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.kinds.evaluate import EvaluateKind
+from jobs.kinds.guided_sample import GuidedSampleKind
 from jobs.kinds.kind import Kind, Part
 from jobs.kinds.merge import MergeKind
 from jobs.kinds.report import ReportKind
@@ -17,6 +18,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "sample": SampleKind(),
     "merge": MergeKind(),
     "train_regressor": TrainRegressorKind(),
+    "guided_sample": GuidedSampleKind(),
     "train_ddpm": TrainDdpmKind(),
     "evaluate": EvaluateKind(),
     "report": ReportKind(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from formats.age_regressor import SQUARED_ERRORS
 from jobs import store
 from jobs.contract import ArtifactRole
 from jobs.errors import (
@@ -62,12 +63,16 @@ class NetworkFacts:
         width: channels at full resolution.
         timesteps: T of its noise schedule.
         has_prior: whether mean and principal components of its data travel with it.
+        schedule: T, first and last beta of its noise schedule, where they are known.
+        is_measured: whether its error at each timestep is known, or will be.
     """
 
     name: str
     width: int
     timesteps: int
     has_prior: bool
+    schedule: tuple[int, float, float] | None
+    is_measured: bool
 
 
 def require_noise_predictor(
@@ -103,11 +108,14 @@ def _require(
     if checkpoint.architecture != architecture:
         must = f"{NETWORK_WORDS[architecture]}; this one is {_word(checkpoint.architecture)}"
         raise invalid(field, named, must)
+    description = checkpoint.description
     return NetworkFacts(
         f"checkpoint {checkpoint.id}",
         checkpoint.width,
-        checkpoint.description["timesteps"],
-        bool(checkpoint.description.get("prior_components")),
+        description["timesteps"],
+        bool(description.get("prior_components")),
+        (description["timesteps"], description["beta_start"], description["beta_end"]),
+        SQUARED_ERRORS in description["metrics"],
     )
 
 
@@ -122,7 +130,9 @@ def _promised(session: Session, job_id: str, field: str, architecture: str) -> N
         must = f"a job of kind {TRAINED_BY[architecture]}; this one is a {job.kind}"
         raise invalid(field, job_id, must)
     has_prior = architecture == NOISE_PREDICTOR
-    return NetworkFacts(f"job {job_id}", job.params["width"], TIMESTEPS, has_prior)
+    return NetworkFacts(
+        f"job {job_id}", job.params["width"], TIMESTEPS, has_prior, None, is_measured=True
+    )
 
 
 def _word(architecture: str) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from jobs.kinds.kind import Kind, Part
 from jobs.kinds.references import (
+    NetworkFacts,
     checkpoint_reference,
     dataset_reference,
     image_pieces,
@@ -15,9 +16,55 @@ from jobs.kinds.references import (
     require_dataset,
     require_noise_predictor,
 )
-from jobs.requests import SampleParams
+from jobs.requests import SampleParams, SamplingParams, StartParams
 from jobs.tables import Job, Shard
-from jobs.works import AnyWork, AssembleWork, SampleWork
+from jobs.works import AnyWork, AssembleWork, DatasetReference, SampleWork
+
+
+def require_sampling(
+    session: Session, sampling: SamplingParams, start: StartParams
+) -> NetworkFacts:
+    """Check noise predictor, steps and prior of a sampling from t = T.
+
+    Raises:
+        CheckpointNotFoundError: there is no such checkpoint.
+        JobNotFoundError: there is no such job.
+        DatasetNotFoundError: there is no such dataset.
+        ValidationError: they do not fit together.
+    """
+    network = require_noise_predictor(session, sampling.checkpoint, "checkpoint")
+    if sampling.num_inference_steps > network.timesteps:
+        must = f"within 1 and {network.timesteps}, the timesteps of {network.name}"
+        raise invalid("num_inference_steps", sampling.num_inference_steps, must)
+    if start.prior_dataset is not None:
+        require_dataset(session, start.prior_dataset, "prior_dataset")
+    elif start.prior == "data" and not network.has_prior:
+        must = (
+            f"the id of a dataset, since {network.name} holds no principal components of its data"
+        )
+        raise invalid("prior_dataset", None, must)
+    return network
+
+
+def decide_seed(params: SamplingParams) -> dict[str, object]:
+    """A seed where none is given."""
+    return {"seed": random_seed()} if params.seed is None else {}
+
+
+def image_parts(kind: str, count: int, steps: int, shard_images: int) -> Sequence[Part]:
+    """Shards of at most `shard_images` images of so many steps each, and what assembles them."""
+    parts = []
+    for first in range(0, count, shard_images):
+        images = min(shard_images, count - first)
+        parts.append(Part(kind, images * steps, first, images))
+    return [*parts, Part("assemble", 0, 0, count)]
+
+
+def prior_reference(session: Session, start: StartParams) -> DatasetReference | None:
+    """The dataset that a prior is computed from, where one is named."""
+    if start.prior == "data" and start.prior_dataset is not None:
+        return dataset_reference(session, start.prior_dataset)
+    return None
 
 
 class SampleKind(Kind[SampleParams]):
@@ -27,21 +74,8 @@ class SampleKind(Kind[SampleParams]):
 
     def prepare(self, session: Session, params: SampleParams) -> SampleParams:
         """Check checkpoint, steps and prior; draw a seed."""
-        network = require_noise_predictor(session, params.checkpoint, "checkpoint")
-        if params.num_inference_steps > network.timesteps:
-            must = f"within 1 and {network.timesteps}, the timesteps of {network.name}"
-            raise invalid("num_inference_steps", params.num_inference_steps, must)
-        if params.prior_dataset is not None:
-            require_dataset(session, params.prior_dataset, "prior_dataset")
-        elif params.prior == "data" and not network.has_prior:
-            must = (
-                f"the id of a dataset, since {network.name} holds no principal "
-                "components of its data"
-            )
-            raise invalid("prior_dataset", None, must)
-        if params.seed is not None:
-            return params
-        return params.model_copy(update={"seed": random_seed()})
+        require_sampling(session, params, params)
+        return params.model_copy(update=decide_seed(params))
 
     def unit(self, params: SampleParams) -> str:
         """Each image takes all steps."""
@@ -49,11 +83,7 @@ class SampleKind(Kind[SampleParams]):
 
     def split(self, params: SampleParams, shard_images: int) -> Sequence[Part]:
         """Shards of `shard_images` images, and what assembles them."""
-        parts = []
-        for first in range(0, params.count, shard_images):
-            count = min(shard_images, params.count - first)
-            parts.append(Part("sample", count * params.num_inference_steps, first, count))
-        return [*parts, Part("assemble", 0, 0, params.count)]
+        return image_parts("sample", params.count, params.num_inference_steps, shard_images)
 
     def work(self, session: Session, job: Job, shard: Shard, params: SampleParams) -> AnyWork:
         """The shard's images, or the pieces to assemble."""
@@ -64,13 +94,10 @@ class SampleKind(Kind[SampleParams]):
                 pieces=[piece.path for piece in pieces],
                 checkpoints=made_with(pieces),
             )
-        prior_dataset = None
-        if params.prior == "data" and params.prior_dataset is not None:
-            prior_dataset = dataset_reference(session, params.prior_dataset)
         return SampleWork(
             params=params,
             checkpoint=checkpoint_reference(session, params.checkpoint),
-            prior_dataset=prior_dataset,
+            prior_dataset=prior_reference(session, params),
             first_image=shard.first_image,
             image_count=shard.image_count,
         )

@@ -8,9 +8,10 @@ from formats.faces import Faces
 from formats.pictures import collage
 from jobs.contract import ArtifactRole
 from jobs.provenance import order_provenance
-from jobs.requests import MergeParams, SampleParams
+from jobs.requests import GuidedSampleParams, MergeParams, SampleParams
 from jobs.works import AssembleWork
 from worker.engine.datasets import Datasets
+from worker.engine.guided_pictures import guided_pictures
 from worker.engine.made_files import images_file, picture_file
 from worker.engine.merge_pictures import merge_pictures
 from worker.engine.shard import MadeFile, ShardRun
@@ -38,6 +39,8 @@ class AssembleRunner:
         images = np.concatenate(pieces)
         if isinstance(work.params, MergeParams):
             pictures = merge_pictures(shard, work, images, self._datasets)
+        elif isinstance(work.params, GuidedSampleParams):
+            pictures = guided_pictures(shard, work.params, images)
         else:
             pictures = [_sample_collage(shard, work, images)]
         return [images_file(images), *pictures]

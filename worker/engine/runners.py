@@ -14,6 +14,7 @@ from worker.engine.assembling import AssembleRunner
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
 from worker.engine.evaluating import EvaluateRunner
+from worker.engine.guided_sampling import GuidedSampleRunner
 from worker.engine.merging import MergeRunner
 from worker.engine.models import Models
 from worker.engine.sampling import SampleRunner
@@ -59,6 +60,9 @@ def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runne
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
         "train_regressor": Runner(
             TrainRegressorRunner(artifacts, device, datasets).run, "training_failed"
+        ),
+        "guided_sample": Runner(
+            GuidedSampleRunner(models, device, datasets).run, "sampling_failed"
         ),
         "merge": Runner(MergeRunner(models, device, datasets).run, "sampling_failed"),
         "sample": Runner(SampleRunner(models, device, datasets).run, "sampling_failed"),

@@ -2,8 +2,8 @@
 
 from diffusion import Checkpoint, DataPrior, SampleStep, Timesteps, plan, sample, start_noise
 from diffusion.plan import Plan
-from jobs.requests import SampleParams
-from jobs.works import SampleWork
+from jobs.requests import GuidedSampleParams, SampleParams
+from jobs.works import GuidedSampleWork, SampleWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
 from worker.engine.made_files import images_file
@@ -40,7 +40,7 @@ class SampleRunner:
         assert seed is not None  # drawn when the job was submitted
         state = newest_sampling(shard, self._device.device)
         if state is None:
-            prior = self._prior(shard, work, checkpoint)
+            prior = chosen_prior(shard, self._datasets, work, checkpoint)
             z = start_noise(prior, checkpoint.betas, seed, indices)
             state = SampleStep(0, z.to(self._device.device))
         steps = sample(predict, table, seed, indices, start=state)
@@ -48,17 +48,20 @@ class SampleRunner:
         last = carry_out(shard, steps, state, len(table), total)
         return [images_file(to_gray(last.z))]
 
-    def _prior(self, shard: ShardRun, work: SampleWork, checkpoint: Checkpoint) -> DataPrior | None:
-        """Where sampling starts: the dataset that is named goes before the checkpoint's own."""
-        if work.params.prior == "standard":
-            return None
-        if work.prior_dataset is not None:
-            return self._datasets.prior(shard, work.prior_dataset)
-        assert checkpoint.prior is not None  # asked for when the job was submitted
-        return checkpoint.prior
+
+def chosen_prior(
+    shard: ShardRun, datasets: Datasets, work: SampleWork | GuidedSampleWork, checkpoint: Checkpoint
+) -> DataPrior | None:
+    """Where sampling starts: the dataset that is named goes before the checkpoint's own."""
+    if work.params.prior == "standard":
+        return None
+    if work.prior_dataset is not None:
+        return datasets.prior(shard, work.prior_dataset)
+    assert checkpoint.prior is not None  # asked for when the job was submitted
+    return checkpoint.prior
 
 
-def sampler_plan(params: SampleParams, checkpoint: Checkpoint) -> Plan:
+def sampler_plan(params: SampleParams | GuidedSampleParams, checkpoint: Checkpoint) -> Plan:
     """The table of coefficients that these parameters ask for."""
     return plan(
         params.sampler,

@@ -2,9 +2,12 @@
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from diffusion import Checkpoint, load_checkpoint
+from diffusion.checkpoints import RegressorCheckpoint, load_regressor
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
 from jobs.works import FileReference
@@ -34,7 +37,24 @@ def read_checkpoint(artifacts: ArtifactStore, reference: FileReference) -> Check
         ArtifactStoreError: see `read_stored`.
         FormatError: it is no noise predictor.
     """
+    with _stored_file(artifacts, reference) as path:
+        return load_checkpoint(path)
+
+
+def read_regressor(artifacts: ArtifactStore, reference: FileReference) -> RegressorCheckpoint:
+    """The age regressor in this file, on the CPU.
+
+    Raises:
+        ArtifactStoreError: see `read_stored`.
+        FormatError: it is no age regressor.
+    """
+    with _stored_file(artifacts, reference) as path:
+        return load_regressor(path)
+
+
+@contextmanager
+def _stored_file(artifacts: ArtifactStore, reference: FileReference) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         file.write(read_stored(artifacts, reference))
         file.flush()
-        return load_checkpoint(Path(file.name))
+        yield Path(file.name)
