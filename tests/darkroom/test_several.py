@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.kinds import KINDS
-
 Run = Callable[..., Any]
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -81,7 +79,6 @@ def test_files_of_an_assignment_that_are_not_there_are_named(
     assert words in answer.stderr
 
 
-@pytest.mark.skipif("train_regressor" not in KINDS, reason="the kind is not there yet")
 def test_files_of_an_assignment_are_imported_before_it_is_submitted(
     shared_up: Any, darkroom: Run, checkpoint_file: Path, tmp_path: Path
 ) -> None:
