@@ -13,7 +13,6 @@ from diffusion.training_options import RegressorOptions
 from formats.faces import Ages, check_equal_length, valid_ages
 
 YEARS = 100  # per unit of what the network says
-LOW_NOISE = 1.5  # t is T·u to this power, u uniform: a fifth of all t below T / 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +56,7 @@ class AgedFaces(TrainingFaces):
         is_valid = valid_ages(ages)
         self.missing, self.wrong = int((ages < 0).sum()), int((ages > YEARS).sum())
         super().__init__(faces[is_valid], options, num_timesteps, device)
-        self._shifts = options.shifts
+        self._shifts, self._timestep_power = options.shifts, options.timestep_power
         self.ages = torch.from_numpy((ages[is_valid] / YEARS).astype(np.float32))
         self.mean_age = float(self.ages[self._trained].double().mean()) * YEARS
 
@@ -74,8 +73,11 @@ class AgedFaces(TrainingFaces):
         """Stratified, more of them where there is little noise and so more to learn."""
         size = self._options.batch_size
         within = uniforms(self._options.seed, [0], step, size, Purpose.TRAINING_TIMESTEP)[0]
-        turns = ((np.arange(size) + within) / size) ** LOW_NOISE
+        turns = self._spread((np.arange(size) + within) / size)
         return torch.from_numpy((turns * self._num_timesteps).astype(np.int64))
+
+    def _spread(self, turns: NDArray[np.float64]) -> NDArray[np.float64]:
+        return turns**self._timestep_power
 
     def _augment(self, faces: Tensor, step: int) -> Tensor:
         """Mirror half of the faces, and move each by whole pixels, the border repeated."""

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diffusion.checkpoints import Checkpoint
-from diffusion.regressor_training import HeldOutErrors, RegressorTraining
+from diffusion.regressor_training import HeldOutErrors, RegressorTraining, StartNetwork
 from diffusion.training_data import TENTHS
 from diffusion.training_description import training_facts
 from formats.age_regressor import SQUARED_ERRORS
@@ -19,7 +18,7 @@ TWENTIETHS = 20
 
 def describe_regressor(
     training: RegressorTraining,
-    predictor: Checkpoint,
+    predictor: StartNetwork,
     dataset: str,
     held_out: Sequence[HeldOutErrors] = (),
     told: Mapping[str, Any] | None = None,
@@ -28,7 +27,7 @@ def describe_regressor(
 
     Args:
         training: at any step.
-        predictor: the noise predictor that it was made for.
+        predictor: what it was made for, or went on from.
         dataset: name of the faces, for people; their hash is added.
         held_out: its `held_out_errors`, at the end of the training.
         told: more to say about the training, JSON values.

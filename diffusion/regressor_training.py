@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffusion.aged_faces import YEARS, AgedFaces, FacesWithAges
-from diffusion.checkpoints import Checkpoint
+from diffusion.checkpoints import Checkpoint, RegressorCheckpoint
 from diffusion.initialization import initialize_regressor
 from diffusion.process import GaussianProcess
 from diffusion.regressor import AgeRegressor
 from diffusion.training_data import TENTHS
 from diffusion.training_loop import TrainingLoop, weights_sha256
 from diffusion.training_options import RegressorOptions, TrainingLimit
+
+StartNetwork = Checkpoint | RegressorCheckpoint
 
 MAX_MEASURED = 256  # held-out faces, in each measurement of the training
 ALL = 2**31  # of the faces that are held out
@@ -59,7 +61,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
         options: RegressorOptions,
         limit: TrainingLimit,
         *,
-        predictor: Checkpoint,
+        predictor: StartNetwork,
         device: torch.device | str = "cpu",
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -70,7 +72,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
             options: how to train.
             limit: when to end.
             predictor: the noise predictor whose schedule it takes, and whose downward half where
-                the options start from the checkpoint.
+                the options start from the checkpoint; or a regressor, to go on from.
             device: see `TrainingLoop`.
             dtype: see `TrainingLoop`.
 
@@ -79,15 +81,16 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
             ValueError: there are too few faces with an age, or the predictor has another width.
         """
         self.betas, self._patience = predictor.betas, options.patience
-        is_taken = options.start == "checkpoint"
-        network = _start_network(options, predictor if is_taken else None, self.betas)
-        self.initial_sha256 = weights_sha256(predictor.model) if is_taken else None
+        source = predictor if options.start == "checkpoint" else None
+        network = _start_network(options, source, self.betas)
+        self.initial_sha256 = None if source is None else weights_sha256(source.model)
         super().__init__(network, options, limit, device, dtype)
         self.best = self._place(network).requires_grad_(False)
         self._best_loss, self._measured_since_best = float("inf"), 0
         self.faces = AgedFaces(data, options, len(self.betas), self.device)
-        for each in (self.model, self.averaged, self.best):
-            torch.nn.init.constant_(each.age.bias, self.faces.mean_age / YEARS)
+        if not isinstance(source, RegressorCheckpoint):
+            for each in (self.model, self.averaged, self.best):
+                torch.nn.init.constant_(each.age.bias, self.faces.mean_age / YEARS)
         self._process = GaussianProcess(self.betas)
 
     @property
@@ -150,18 +153,20 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
 
 
 def _start_network(
-    options: RegressorOptions, predictor: Checkpoint | None, betas: Tensor
+    options: RegressorOptions,
+    source: StartNetwork | None,
+    betas: Tensor,
 ) -> AgeRegressor:
     network = AgeRegressor(options.width, len(betas))
     initialize_regressor(network, options.seed)
-    if predictor is None:
+    if source is None:
         return network
-    if predictor.model.width != options.width:
+    if source.model.width != options.width:
         raise ValueError(
-            f"the noise predictor has width {predictor.model.width}, "
+            f"the network that it starts from has width {source.model.width}, "
             f"but the options ask for width {options.width}; they must be equal"
         )
     known = network.state_dict()
-    taken = {n: w for n, w in predictor.model.state_dict().items() if n in known}
+    taken = {n: w for n, w in source.model.state_dict().items() if n in known}
     network.load_state_dict(known | taken)
     return network

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from diffusion.aged_faces import FacesWithAges
-from diffusion.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from diffusion.checkpoints import load_checkpoint, load_regressor, save_checkpoint
 from diffusion.errors import DiffusionError
 from diffusion.regressor_description import describe_regressor
-from diffusion.regressor_training import RegressorTraining
+from diffusion.regressor_training import RegressorTraining, StartNetwork
 from diffusion.training_folder import add_limit, command, train_in
 from diffusion.training_options import RegressorOptions, TrainingLimit
+from formats.architectures import AGE_REGRESSOR
+from formats.checkpoint import read_checkpoint
 from formats.errors import FormatError
 from formats.faces import load_ages, load_faces
 from synthetic import synthetic_faces
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 PROGRAM = "diffusion.train_regressor"
 OPTIONS = (  # of RegressorOptions, and arguments
     *("batch_size", "learning_rate", "weight_decay", "ema_decay"),
-    *("holdout_fraction", "shifts", "seed"),
+    *("holdout_fraction", "timestep_power", "shifts", "seed"),
 )
 
 
@@ -46,7 +48,12 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for all files; its state is gone on from")
     add_limit(parser)
-    add("--checkpoint", type=Path, required=True, help="the noise predictor that it is made for")
+    add(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        help="the noise predictor that it is made for, or a regressor to go on from",
+    )
     add("--start", choices=("checkpoint", "scratch"), default="checkpoint", help="of the weights")
     add("--width", type=int, help="channels at full resolution (those of --checkpoint)")
     add("--faces", type=Path, help="array of faces (.npy, .npy.gz) in place of synthetic ones")
@@ -69,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Train to the limit, going on from what the folder holds."""
     arguments.out.mkdir(parents=True, exist_ok=True)
     data, dataset = load_dataset(arguments)
-    predictor = load_checkpoint(arguments.checkpoint)
+    predictor = load_start(arguments.checkpoint)
     training = make_training(arguments, data, predictor)
     logger.info("left out: %d missing ages, %d wrong", training.faces.missing, training.faces.wrong)
     train_in(arguments.out, training, partial(save, arguments, training, predictor, dataset))
@@ -86,8 +93,16 @@ def load_dataset(arguments: argparse.Namespace) -> tuple[FacesWithAges, str]:
     return FacesWithAges(faces, ages), name
 
 
+def load_start(path: Path) -> StartNetwork:
+    """The noise predictor, or the regressor, in this file."""
+    _, description = read_checkpoint(path)
+    if description.architecture == AGE_REGRESSOR.name:
+        return load_regressor(path)
+    return load_checkpoint(path)
+
+
 def make_training(
-    arguments: argparse.Namespace, data: FacesWithAges, predictor: Checkpoint
+    arguments: argparse.Namespace, data: FacesWithAges, predictor: StartNetwork
 ) -> RegressorTraining:
     """The training that was asked for, before its first step."""
     chosen: dict[str, Any] = {name: getattr(arguments, name) for name in (*OPTIONS, "patience")}
@@ -99,7 +114,10 @@ def make_training(
 
 
 def save(
-    arguments: argparse.Namespace, training: RegressorTraining, predictor: Checkpoint, dataset: str
+    arguments: argparse.Namespace,
+    training: RegressorTraining,
+    predictor: StartNetwork,
+    dataset: str,
 ) -> None:
     """Write the checkpoint, at the end with its errors by timestep."""
     held_out = list(training.held_out_errors()) if training.has_ended else []

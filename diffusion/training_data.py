@@ -101,8 +101,8 @@ class TrainingFaces:
         """Held-out faces, always the same, with the same timesteps and noise.
 
         Args:
-            tenth: of the timesteps, 0 … 9; by default all of them. They are stratified over the
-                faces either way.
+            tenth: of the timesteps, 0 … 9; by default all of them, as often as in training. They
+                are stratified over the faces either way.
             most: of the faces that are held out.
 
         Yields:
@@ -112,8 +112,7 @@ class TrainingFaces:
         row = 0 if tenth is None else tenth + 1
         within = uniforms(self._options.seed, [0], row, len(chosen), Purpose.HOLDOUT_TIMESTEP)[0]
         turns = (np.arange(len(chosen)) + within) / len(chosen)
-        if tenth is not None:
-            turns = (tenth + turns) / TENTHS
+        turns = self._spread(turns) if tenth is None else (tenth + turns) / TENTHS
         t = torch.from_numpy((turns * self._num_timesteps).astype(np.int64))
         for first in range(0, len(chosen), self._options.batch_size):
             part = slice(first, min(first + self._options.batch_size, len(chosen)))
@@ -122,6 +121,10 @@ class TrainingFaces:
             purpose = Purpose.HOLDOUT_NOISE
             eps = noise(self._options.seed, indices, row, faces.shape[1:], purpose)
             yield Batch(_to_unit_range(faces), t[part], eps.to(self._device), chosen[part])
+
+    def _spread(self, turns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares of T, 0 … 1, for as many even ones: how often each timestep is trained."""
+        return turns
 
     def _take(self, indices: NDArray[np.int64]) -> Tensor:
         return self._faces[torch.from_numpy(indices).to(self._device)][:, None]

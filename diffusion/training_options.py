@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 MOST_SHIFTED = 8  # pixels
+MOST_POWER = 10
 
 
 Rule = tuple[str, bool, str]  # a field, whether it is right, what it must be
@@ -95,6 +96,8 @@ class RegressorOptions(LoopOptions):
         holdout_fraction: of the faces with an age.
         start: of the weights: "checkpoint" takes the noise predictor's downward half, "scratch"
             random ones by the seed.
+        timestep_power: t is T·u to this power, u uniform, 1 … 10: at 2.5 four of ten are below
+            T / 10, where there is most to learn of a face, and least noise in its gradient.
         shifts: each face is moved by up to so many pixels, both ways, 0 … 8.
         patience: the training ends when so many measurements in a row (40 in a whole training) do
             not improve the held-out loss; None: never. The best weights are kept either way.
@@ -103,6 +106,7 @@ class RegressorOptions(LoopOptions):
     weight_decay: float = 0.01
     holdout_fraction: float = 0.05
     start: Literal["checkpoint", "scratch"] = "checkpoint"
+    timestep_power: float = 2.5
     shifts: int = 2
     patience: int | None = None
 
@@ -110,6 +114,11 @@ class RegressorOptions(LoopOptions):
         return [
             *super()._rules(),
             ("start", self.start in ("checkpoint", "scratch"), "checkpoint or scratch"),
+            (
+                "timestep_power",
+                1 <= self.timestep_power <= MOST_POWER,
+                f"within 1 and {MOST_POWER}",
+            ),
             ("shifts", 0 <= self.shifts <= MOST_SHIFTED, f"within 0 and {MOST_SHIFTED}"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or None"),
         ]

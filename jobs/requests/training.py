@@ -86,6 +86,13 @@ class TrainRegressorParams(TrainingParams):
         "checkpoint",
         description="Start weights: the noise predictor's downward half, or random by the seed.",
     )
+    timestep_power: float = Field(
+        2.5,
+        ge=1,
+        le=10,
+        description="t is T·u to this power, u uniform within 0 and 1: more of it where there is "
+        "little noise; 1 draws every t alike.",
+    )
     shifts: int = Field(
         2, ge=0, le=8, description="Each face is moved by up to so many pixels, both ways."
     )

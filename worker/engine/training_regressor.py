@@ -107,6 +107,7 @@ def regressor_options(params: TrainRegressorParams) -> RegressorOptions:
         holdout_fraction=params.holdout_fraction,
         seed=params.seed,
         start=params.start,
+        timestep_power=params.timestep_power,
         shifts=params.shifts,
         patience=params.patience,
     )
