@@ -167,7 +167,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--faces-seed", type=int, default=2, help="of synthetic faces unseen in training")
     add("--steps", type=int, default=250, help="of the whole way from T")
     add("--mask", choices=sorted(MASKS), default="left_right")
-    add("--repaint", type=int, nargs="*", default=[300, 600, 900], help="its timesteps")
+    add("--repaint", type=int, nargs="*", default=[500], help="its timesteps")
     add("--seed", type=int, default=0, help="of the noise")
     add("--batch", type=int, default=20, help="faces at once")
     return parser.parse_args()

@@ -50,7 +50,7 @@ class MergeParams(SamplingParams, DatasetParams):
         description="Pairs of faces, each an index of the dataset, an upload or a job's image.",
     )
     timesteps: list[Timestep] = Field(
-        default_factory=lambda: [100, 300, 500, 700],
+        default_factory=lambda: [100, 300, 600, 900],
         min_length=1,
         max_length=MAX_ROWS,
         description="The book's t, 1 … T − 1, to which the faces are noised; a row each.",
