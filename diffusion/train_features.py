@@ -2,37 +2,41 @@
 
 import argparse
 import logging
-import math
-import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
+from diffusion.augmentation import degrade, move
 from diffusion.features import YEARS, FeatureNetwork, read_faces
+from diffusion.network_training import (
+    EpochOrder,
+    command_of,
+    rate_factor,
+    read_arguments,
+    run_training,
+    save_half,
+    start_weights,
+    update,
+)
 from diffusion.noise import Purpose, uniforms
 from diffusion.precision import has_fast_bfloat16
 from formats.architectures import FACE_FEATURES
-from formats.checkpoint import CheckpointDescription, write_checkpoint
+from formats.checkpoint import CheckpointDescription
 from formats.faces import to_unit_range
 from formats.feature_network import HEADS
 from synthetic import ATTRIBUTES, synthetic_attributes, synthetic_faces
 
 logger = logging.getLogger(__name__)
 
+PROGRAM = "diffusion.train_features"
 HELD_OUT = 4000  # faces that follow those of the training
 MIRRORED = ("yaw", "light_x")  # attributes whose sign changes in the mirror
-LARGEST_SHIFT = 2  # pixels
-LARGEST_NOISE = 0.2  # standard deviation, of pixels in [-1, 1]
-BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the widest blur
 AGE_WEIGHT = 4  # in the loss, where an attribute of unit variance has 1
 DEGRADATION_WEIGHT = 20  # their variance is 0.1
 SCALING_BATCHES = 32  # whose features give centre and spread
-LOG_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -81,18 +85,13 @@ class FeatureTraining:
 
     def __init__(self, data: LabelledFaces, options: FeatureTrainingOptions, width: int) -> None:
         """Make a network of `width` and train it on `data`, at least one batch of faces."""
-        if len(data.faces) < options.batch_size:
-            raise ValueError(
-                f"training needs at least one batch of {options.batch_size} faces, "
-                f"not {len(data.faces)}"
-            )
+        self._order = EpochOrder(len(data.faces), options.batch_size, options.seed)
         self.network = FeatureNetwork(width)
         initialize(self.network, options.seed)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
         self.options = options
         self.step = 0
         self._data = data
-        self._epoch, self._order = -1, np.empty(0, np.int64)
         self._mean, self._deviation = data.labels.mean(0), data.labels.std(0) + 1e-6
         self._sign = np.array([-1 if name in MIRRORED else 1 for name in ("age", *ATTRIBUTES)])
         self._weights = torch.ones(HEADS)
@@ -112,20 +111,15 @@ class FeatureTraining:
             The batch's weighted mean squared error over all heads.
         """
         faces, targets = self._batch(self.step)
-        warmup = min(1.0, (self.step + 1) / self.options.warmup_steps)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        factor = rate_factor(self.step, self.options.warmup_steps, progress)
         for group in self._optimizer.param_groups:
-            group["lr"] = self.options.learning_rate * warmup * cosine
+            group["lr"] = self.options.learning_rate * factor
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             readings = self.network(faces)
         heads = [readings.age[:, None], readings.attributes, readings.degradation]
         loss = ((torch.cat(heads, 1).float() - targets).square() * self._weights).mean()
-        self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
-        self._optimizer.step()
         self.step += 1
-        return float(loss.detach())
+        return update(self.network, self._optimizer, loss, self.options.gradient_norm)
 
     @torch.no_grad()
     def finish(self) -> FeatureNetwork:
@@ -146,14 +140,10 @@ class FeatureTraining:
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         seed, size = self.options.seed, self.options.batch_size
-        epoch, position = divmod(step, len(self._data.faces) // size)
-        if epoch != self._epoch:
-            keys = uniforms(seed, range(len(self._data.faces)), epoch, 1, Purpose.DATA_ORDER)
-            self._epoch, self._order = epoch, np.argsort(keys[:, 0], kind="stable")
-        rows = self._order[position * size : (position + 1) * size]
+        rows = self._order.rows(step)
         chance = uniforms(seed, range(size), step, 5, Purpose.AUGMENTATION)
         is_flipped = chance[:, 0] < 1 / 2
-        faces = to_unit_range(_move(self._data.faces[rows], is_flipped, chance[:, 1:3]))
+        faces = to_unit_range(move(self._data.faces[rows], is_flipped, chance[:, 1:3]))
         # Half of the faces get blur, half get noise, a quarter neither.
         amounts = torch.from_numpy(np.maximum(2 * chance[:, 3:] - 1, 0).astype(np.float32))
         generator = torch.Generator().manual_seed(seed * 2**32 + step)
@@ -166,41 +156,8 @@ class FeatureTraining:
 
 
 def initialize(network: FeatureNetwork, seed: int) -> None:
-    """Start weights: He et al. 2015, with quiet residual branches and heads."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, module in network.named_modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                nn.init.zeros_(torch.as_tensor(module.bias))
-                if name == "heads" or name.endswith("second"):
-                    module.weight *= 0.1
-
-
-def degrade(faces: Tensor, amounts: Tensor, grain: Tensor) -> Tensor:
-    """Blur, then add noise.
-
-    Args:
-        faces: (B, 1, H, W) in [-1, 1].
-        amounts: of blur and of noise, (B, 2), 0 … 1 each.
-        grain: standard normal noise, of the shape of `faces`.
-    """
-    line = torch.tensor(BINOMIAL, dtype=faces.dtype)
-    padded = functional.pad(faces, (2, 2, 2, 2), mode="replicate")
-    blurred = functional.conv2d(padded, (line[:, None] * line)[None, None])
-    blur, noise = amounts[:, :, None, None, None].unbind(1)
-    return faces + blur * (blurred - faces) + noise * LARGEST_NOISE * grain
-
-
-def _move(
-    faces: NDArray[np.uint8], is_flipped: NDArray[np.bool_], chance: NDArray[np.float64]
-) -> NDArray[np.uint8]:
-    """Mirror some faces, and shift each by up to LARGEST_SHIFT pixels, the border repeated."""
-    size = faces.shape[-1]
-    shifts = np.floor(chance * (2 * LARGEST_SHIFT + 1)).astype(np.int64) - LARGEST_SHIFT
-    at = np.clip(np.arange(size) + shifts[:, :, None], 0, size - 1)
-    columns = np.where(is_flipped[:, None], at[:, 1, ::-1], at[:, 1])
-    return faces[np.arange(len(faces))[:, None, None], at[:, 0, :, None], columns[:, None, :]]
+    """Start weights, with quiet residual branches and heads."""
+    start_weights(network, seed, lambda name: name == "heads" or name.endswith("second"))
 
 
 def measure(network: FeatureNetwork, data: LabelledFaces) -> dict[str, float]:
@@ -218,74 +175,36 @@ def measure(network: FeatureNetwork, data: LabelledFaces) -> dict[str, float]:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = parse_arguments()
+    arguments = read_arguments(PROGRAM, __doc__, width=32, data_seed=11)
     torch.set_num_threads(arguments.threads)
     data = LabelledFaces.render(arguments.count, arguments.data_seed)
     options = FeatureTrainingOptions(seed=arguments.seed)
     training = FeatureTraining(data, options, arguments.width)
-    train(training, arguments.minutes * 60, arguments.steps)
+    run_training(training.advance, arguments.minutes * 60, arguments.steps)
     network = training.finish()
     held_out = LabelledFaces.render(HELD_OUT, arguments.data_seed, arguments.count)
     metrics = measure(network, held_out)
     logger.info("held-out: %s", metrics)
-    save(arguments.out, network, describe(arguments, training, metrics))
-
-
-def parse_arguments() -> argparse.Namespace:
-    """What to train, on what and for how long."""
-    parser = argparse.ArgumentParser(prog="python -m diffusion.train_features", description=__doc__)
-    add = parser.add_argument
-    add("--out", type=Path, required=True, help="the checkpoint to write")
-    add("--minutes", type=float, default=12, help="of training, where --steps is not given")
-    add("--steps", type=int, help="of training: then the same bytes come out again")
-    add("--width", type=int, default=32, help="channels of the first level")
-    add("--count", type=int, default=40_000, help="synthetic faces to train on")
-    add("--data-seed", type=int, default=11, help="seed of the synthetic faces")
-    add("--seed", type=int, default=0, help="seed of the training")
-    add("--threads", type=int, default=1, help="CPU threads")
-    return parser.parse_args()
-
-
-def train(training: FeatureTraining, seconds: float, steps: int | None) -> None:
-    """Advance by `steps`, or for `seconds` where there are none."""
-    began = logged = time.monotonic()
-    progress, losses = 0.0, list[float]()
-    while progress < 1:
-        losses.append(training.advance(progress))
-        now = time.monotonic()
-        progress = training.step / steps if steps else (now - began) / seconds
-        if now - logged >= LOG_SECONDS or progress >= 1:
-            logger.info("step %d, loss %.4f", training.step, sum(losses) / len(losses))
-            logged = now
-            losses.clear()
+    save_half(arguments.out, network, describe(arguments, training, metrics))
 
 
 def describe(
     arguments: argparse.Namespace, training: FeatureTraining, metrics: dict[str, float]
 ) -> CheckpointDescription:
     """What the checkpoint is and how it came about, the command included."""
-    length = f"--steps {arguments.steps}" if arguments.steps else f"--minutes {arguments.minutes:g}"
-    command = (
-        f"python -m diffusion.train_features --out OUT {length} "
-        f"--width {arguments.width} --count {arguments.count} --data-seed {arguments.data_seed} "
-        f"--seed {arguments.seed} --threads {arguments.threads}"
-    )
     last = arguments.count - 1
     return CheckpointDescription(
         FACE_FEATURES.name,
         arguments.width,
         dataset=f"synthetic faces 0 to {last} of seed {arguments.data_seed}",
-        training={"command": command, "steps": training.step, **asdict(training.options)},
+        training={
+            "command": command_of(PROGRAM, arguments),
+            "steps": training.step,
+            **asdict(training.options),
+        },
         metrics={"held_out_faces": HELD_OUT, **metrics},
-        source="python -m diffusion.train_features",
+        source=f"python -m {PROGRAM}",
     )
-
-
-def save(path: Path, network: FeatureNetwork, description: CheckpointDescription) -> None:
-    """Write a native checkpoint in half precision."""
-    tensors = {name: tensor.detach().half() for name, tensor in network.state_dict().items()}
-    arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
-    write_checkpoint(path, arrays, description)
 
 
 if __name__ == "__main__":

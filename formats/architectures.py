@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from formats.age_judge import age_judge_shapes
 from formats.age_regressor import age_regressor_shapes
 from formats.errors import UnknownArchitectureError, WrongShapeError, WrongTensorsError
 from formats.faces import FACE_SIZE
@@ -104,8 +105,13 @@ AGE_REGRESSOR = Architecture(
     shapes=age_regressor_shapes,
     width_axes={"dconv_down1.0.bias": 0, "dconv_down1.2.weight": 1},
 )
+AGE_JUDGE = Architecture(
+    name="age_judge",
+    shapes=age_judge_shapes,
+    width_axes={"stem.norm.bias": 0, "down2.convolution.weight": 1},
+)
 ARCHITECTURES: Mapping[str, Architecture] = {
-    known.name: known for known in (UNET, AGE_REGRESSOR, FACE_FEATURES)
+    known.name: known for known in (UNET, AGE_REGRESSOR, AGE_JUDGE, FACE_FEATURES)
 }
 
 

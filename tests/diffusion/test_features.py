@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from diffusion import UNet, save_checkpoint
+from diffusion.augmentation import degrade
 from diffusion.features import FeatureNetwork, Readings, features, load_feature_network, read_faces
 from diffusion.metrics import frechet_distance, kid
-from diffusion.train_features import HELD_OUT, MIRRORED, degrade
+from diffusion.train_features import HELD_OUT, MIRRORED
 from formats.architectures import FACE_FEATURES, identify
 from formats.checkpoint import CheckpointDescription, read_checkpoint
 from formats.errors import UnknownArchitectureError

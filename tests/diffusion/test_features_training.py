@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import train_features
+from diffusion import augmentation, train_features
+from diffusion.augmentation import degrade
 from diffusion.features import load_feature_network, read_faces
 from diffusion.train_features import (
     FeatureTraining,
     FeatureTrainingOptions,
     LabelledFaces,
-    degrade,
     measure,
 )
 from formats.checkpoint import read_checkpoint
@@ -113,7 +113,7 @@ def test_shifted_faces_stay_within_two_pixels(data: LabelledFaces) -> None:
     faces = data.faces[:25]
     chance = np.stack(np.meshgrid(np.linspace(0, 0.99, 5), np.linspace(0, 0.99, 5)), -1)
 
-    moved = train_features._move(faces, np.zeros(25, bool), chance.reshape(25, 2))
+    moved = augmentation.move(faces, np.zeros(25, bool), chance.reshape(25, 2))
 
     for row, (right, down) in enumerate(np.ndindex(5, 5)):
         y, x = (down - 2, right - 2)
@@ -129,7 +129,7 @@ def test_degradations_are_what_their_amounts_say() -> None:
     found = degrade(faces, torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]), grain)
 
     assert torch.equal(found[0], faces[0])
-    line = torch.tensor(train_features.BINOMIAL)
+    line = torch.tensor(augmentation.BINOMIAL)
     by_hand = (line[:, None] * line * faces[1, 0, 10:15, 20:25]).sum()
     assert found[1, 0, 12, 22] == pytest.approx(float(by_hand), abs=1e-6)
     assert torch.allclose(found[2], faces[2] + 0.1 * grain[2], atol=1e-6)
