@@ -53,6 +53,34 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         "Nearest training face, by features",
         "The same in the network's features.",
     ),
+    "age_rank_correlation": (
+        "Judged age and target",
+        "Rank correlation of the age that the judge sees with the one that was asked for.",
+    ),
+    "age_mean_absolute_error": (
+        "Error of the judged age (years)",
+        "Mean distance of the age that the judge sees from the one that was asked for.",
+    ),
+    "gray_hair_rank_correlation": (
+        "Gray hair and target",
+        "Rank correlation of the share of light hair, read off the pixels, with the target age.",
+    ),
+    "wrinkles_rank_correlation": (
+        "Wrinkles and target",
+        "Rank correlation of the strength of dark lines, read off the pixels, with the target age.",
+    ),
+    "brightness_deviation_ratio": (
+        "Variety of brightness",
+        "Spread of mean gray among faces of one target age, by that of the dataset's faces.",
+    ),
+    "feature_distance_ratio": (
+        "Variety of faces",
+        "Mean distance of two faces of one target age in features, by the dataset's.",
+    ),
+    "fine_power_ratio": (
+        "Fine detail",
+        "Power of what is finer than a twelfth of the picture, by the dataset's.",
+    ),
 }
 LOSS_PREFIX = "eps_loss_t_"  # of a checkpoint's loss in a band of t
 NOT_SHOWN = ("curves", "kind", "params")  # which the page shows in another way

@@ -14,6 +14,8 @@ from dashboard.charts import age_histogram
 from dashboard.filters import file_size
 from dashboard.forms.reading import FormError
 from jobs.errors import CheckpointRejectedError, DatasetRejectedError
+from jobs.kinds.references import NETWORK_WORDS
+from jobs.library import BUNDLED_CHECKPOINTS
 from jobs.service import JobService
 
 API = "/api/v1"
@@ -111,6 +113,8 @@ class UploadPages:
             errors=errors,
             name=name,
             added=request.args.get("added", ""),
+            words=NETWORK_WORDS,
+            bundled=[each.id for each in BUNDLED_CHECKPOINTS],
             api=API,
         )
 

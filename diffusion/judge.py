@@ -11,7 +11,7 @@ from torch.nn import functional
 from diffusion.features import YEARS, check_faces
 from formats.age_judge import HIDDEN
 from formats.architectures import AGE_JUDGE
-from formats.checkpoint import read_checkpoint
+from formats.checkpoint import CheckpointDescription, read_checkpoint
 from formats.errors import UnknownArchitectureError
 from formats.faces import to_unit_range
 
@@ -81,8 +81,8 @@ class AgeJudge(nn.Module):
         return ages[:, 0]
 
 
-def load_judge(path: str | Path) -> AgeJudge:
-    """Read a judge in evaluation mode, float32, on the CPU.
+def load_judge(path: str | Path) -> tuple[AgeJudge, CheckpointDescription]:
+    """Read a judge in evaluation mode, float32, on the CPU, and its description.
 
     Raises:
         formats.errors.FormatError: the file is no checkpoint, a damaged one or of another network.
@@ -94,8 +94,9 @@ def load_judge(path: str | Path) -> AgeJudge:
             f"a judge must be an {AGE_JUDGE.name}, not a {description.architecture}"
         )
     network = AgeJudge(description.width)
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    return network.eval()
+    for name, tensor in network.state_dict().items():  # load_state_dict asks for batch counters
+        tensor.copy_(torch.from_numpy(arrays[name]))
+    return network.eval(), description
 
 
 def judged_ages(network: AgeJudge, faces: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -18,11 +19,27 @@ from jobs.artifacts import ArtifactStore, checkpoint_path
 from jobs.contract import CheckpointView
 from jobs.database import Database
 from jobs.errors import CheckpointNotFoundError, CheckpointRejectedError
-from jobs.requests import BUNDLED
+from jobs.requests import BUNDLED, BUNDLED_JUDGE, BUNDLED_REGRESSOR
 from jobs.tables import Checkpoint
 from jobs.views import checkpoint_view
 
-BUNDLED_CHECKPOINT = Path(__file__).parent / "bundled" / "noise-predictor-32.safetensors"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+
+
+class BundledCheckpoint(NamedTuple):
+    """A checkpoint that comes with Darkroom, and always has the same id."""
+
+    id: str
+    name: str
+    file: str
+
+
+BUNDLED_CHECKPOINTS = (
+    BundledCheckpoint(BUNDLED, "Bundled noise predictor", "noise-predictor-32.safetensors"),
+    BundledCheckpoint(BUNDLED_REGRESSOR, "Bundled age regressor", "age-regressor-32.safetensors"),
+    BundledCheckpoint(BUNDLED_JUDGE, "Bundled judge of ages", "age-judge.safetensors"),
+)
+BUNDLED_CHECKPOINT = BUNDLED_FOLDER / BUNDLED_CHECKPOINTS[0].file
 
 
 class CheckpointLibrary:
@@ -47,10 +64,11 @@ class CheckpointLibrary:
                 raise CheckpointRejectedError(str(error), reason=error.code) from error
             return self._keep_checkpoint(native, name, checkpoint_id=None)
 
-    def keep_bundled_checkpoint(self) -> None:
-        """Make the bundled noise predictor known under the id `bundled`."""
-        if BUNDLED_CHECKPOINT.exists():
-            self._keep_checkpoint(BUNDLED_CHECKPOINT, "Bundled noise predictor", BUNDLED)
+    def keep_bundled_checkpoints(self, folder: Path = BUNDLED_FOLDER) -> None:
+        """Make the bundled networks known under their ids; a file that is not there is skipped."""
+        for bundled in BUNDLED_CHECKPOINTS:
+            if (folder / bundled.file).exists():
+                self._keep_checkpoint(folder / bundled.file, bundled.name, bundled.id)
 
     def _keep_checkpoint(
         self, native: Path, name: str, checkpoint_id: str | None

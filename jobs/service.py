@@ -119,7 +119,7 @@ def open_service(settings: WebSettings) -> JobService:
         WebStreams(settings.redis_url),
         settings.shard_images,
     )
-    service.keep_bundled_checkpoint()
+    service.keep_bundled_checkpoints()
     return service
 
 

@@ -76,7 +76,8 @@ def wrinkles(faces: NDArray[np.uint8]) -> NDArray[np.float64]:
 
     A line's strength at a pixel is how much darker it is than the mean of the pixels 2 before and 2
     behind it across the line, where it is darker, after smoothing by (1 2 1)/4 across and
-    (1 4 6 4 1)/16 along the line: a band-pass round periods of 4 pixels. It is averaged over four
+    (1 4 6 4 1)/16 along the line: a band-pass round periods of 4 pixels (a light line counts too,
+    by the dark that it leaves beside it). It is averaged over four
     places: horizontal lines on the forehead (rows 3 … 9, within 6 columns of the middle), at the
     outer corners of the eyes (rows 11 … 17, 16 to 21 columns from it) and under the eyes (rows
     17 … 21, 6 to 15), and vertical ones on the cheeks (rows 24 … 36, 8 to 14). The mean of the four

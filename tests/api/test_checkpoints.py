@@ -16,8 +16,7 @@ from darkroom.web import create_app
 from formats.architectures import unet_shapes
 from formats.checkpoint import sha256_of
 from jobs.artifacts import checkpoint_path
-from jobs.library import BUNDLED_CHECKPOINT
-from jobs.requests import BUNDLED
+from jobs.library import BUNDLED_CHECKPOINTS, BUNDLED_FOLDER
 from jobs.settings import WebSettings
 
 URL = "/api/v1/checkpoints"
@@ -37,15 +36,17 @@ def _course_checkpoint(change: Callable[[OrderedDict[str, torch.Tensor]], None])
 
 
 def _kept(settings: WebSettings) -> list[Path]:
-    """What the store holds beside the bundled checkpoint."""
-    bundled = checkpoint_path(sha256_of(BUNDLED_CHECKPOINT))
+    """What the store holds beside the bundled checkpoints."""
+    files = (BUNDLED_FOLDER / each.file for each in BUNDLED_CHECKPOINTS)
     root = Path(settings.artifacts_url)
-    return [path for path in root.rglob("*") if path.is_file() and path != root / bundled]
+    bundled = {root / checkpoint_path(sha256_of(file)) for file in files if file.exists()}
+    return [path for path in root.rglob("*") if path.is_file() and path not in bundled]
 
 
 def _listed(client: FlaskClient) -> list[dict[str, object]]:
-    """What is listed beside the bundled checkpoint."""
-    return [each for each in client.get(URL).json["items"] if each["id"] != BUNDLED]
+    """What is listed beside the bundled checkpoints."""
+    bundled = [each.id for each in BUNDLED_CHECKPOINTS]
+    return [each for each in client.get(URL).json["items"] if each["id"] not in bundled]
 
 
 def test_a_course_checkpoint_is_imported_and_kept_as_safetensors(

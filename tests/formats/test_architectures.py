@@ -71,7 +71,7 @@ def test_a_network_wider_than_allowed_is_wrong() -> None:
 
 
 def test_an_unknown_name_has_no_shapes() -> None:
-    with pytest.raises(UnknownArchitectureError, match="'vae'; known are unet, face_features"):
+    with pytest.raises(UnknownArchitectureError, match="'vae'; known are unet, age_regressor"):
         tensor_shapes("vae", 64)
 
 

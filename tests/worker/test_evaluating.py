@@ -3,14 +3,19 @@
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 
 from diffusion import FeatureNetwork
+from diffusion.judge import AgeJudge
+from diffusion.network_training import save_half
+from formats.description import CheckpointDescription
 from formats.pictures import read_png_parameters
 from formats.xmp import SourceType
+from jobs.artifacts import checkpoint_path
 from jobs.messages import ShardOrder
 from jobs.requests import EvaluateParams
 from jobs.works import EvaluatedJob, EvaluateWork, FileReference, SyntheticDataset
@@ -51,13 +56,20 @@ def _ask_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard, "ASK_SECONDS", 0.001)
 
 
-def order(count: int = FACES, **subject) -> ShardOrder:
+def order(
+    count: int = FACES, ages: Sequence[float] = (), judge: FileReference | None = None, **subject
+) -> ShardOrder:
     params = EvaluateParams(**{name: "named" for name in subject} or {"job": "named"})
+    job = None
+    if "job" in subject:
+        kind = "guided_sample" if ages else "sample"
+        job = EvaluatedJob(kind=kind, images=subject["job"], target_ages=list(ages))
     work = EvaluateWork(
         params=params.model_copy(update={"seed": 3}),
         dataset=SyntheticDataset(count=count, seed=1),
-        job=None if "job" not in subject else EvaluatedJob(kind="sample", images=subject["job"]),
+        job=job,
         checkpoint=subject.get("checkpoint"),
+        judge=judge,
     )
     return ShardOrder(job_id="job", shard_id="job-0", attempt=1, work=work)
 
@@ -105,6 +117,69 @@ def test_few_faces_are_only_compared_with(inner_engine, keep_images):
     metrics = json.loads(files["metrics.json"].content)
     assert (metrics["n"], metrics["searched_faces"]) == (100, 0)
     assert tuple(files["nearest-neighbours.png"].shape) == (480, 144)
+
+
+@pytest.fixture
+def keep_judge(artifacts, tmp_path):
+    """Keeps an untrained judge that says how far it was off."""
+
+    def keep() -> FileReference:
+        torch.manual_seed(0)
+        description = CheckpointDescription("age_judge", 2, metrics={"mae_years": 5.5})
+        save_half(tmp_path / "judge.safetensors", AgeJudge(2), description)
+        content = (tmp_path / "judge.safetensors").read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        artifacts.write_bytes(checkpoint_path(sha256), content)
+        return FileReference(path=checkpoint_path(sha256), sha256=sha256)
+
+    return keep
+
+
+def test_guided_faces_are_judged_and_few_have_no_distribution(
+    inner_engine, keep_images, keep_judge
+):
+    faces, _ = synthetic_faces(12, 2)
+    judge = keep_judge()
+    ages = [18.0] * 4 + [40.0] * 4 + [80.0] * 4
+
+    files = inner_engine.run(order(job=keep_images(faces), ages=ages, judge=judge))
+
+    assert list(files) == ["metrics.json"]
+    metrics = json.loads(files["metrics.json"].content)
+    assert metrics["distribution_figures"] == "left out: they need 100 images, these are 12"
+    assert [(each["target"], each["n"]) for each in metrics["ages"]] == [(18, 4), (40, 4), (80, 4)]
+    assert metrics["judge"] == {"sha256": judge.sha256, "held_out_mae": 5.5}
+    assert -1 <= metrics["age_rank_correlation"] <= 1
+    assert set(metrics["cue_rank_correlations"]) == {"gray_hair", "wrinkles"}
+    assert all(each["ratio"] > 0 for each in metrics["diversity"].values())
+    named = {figure["name"]: figure["value"] for figure in metrics["figures"]}
+    assert named["age_rank_correlation"] == metrics["age_rank_correlation"]
+    assert named["fine_power_ratio"] == metrics["diversity"]["fine_power"]["ratio"]
+
+
+def test_many_guided_faces_have_both(inner_engine, keep_images, keep_judge):
+    faces, _ = synthetic_faces(IMAGES, 2)
+    ages = np.repeat([20.0, 70.0], IMAGES // 2)
+
+    files = inner_engine.run(order(job=keep_images(faces), ages=ages, judge=keep_judge()))
+
+    assert set(files) == {"metrics.json", "nearest-neighbours.png"}
+    metrics = json.loads(files["metrics.json"].content)
+    names = [figure["name"] for figure in metrics["figures"]]
+    assert {"age_rank_correlation", "frechet_distance"} <= set(names)
+    assert len(names) == len(set(names))
+    assert "distribution_figures" not in metrics
+
+
+def test_without_a_judge_only_variety_is_measured(inner_engine, keep_images):
+    faces, _ = synthetic_faces(4, 2)
+
+    files = inner_engine.run(order(job=keep_images(faces), ages=[20.0, 20.0, 70.0, 70.0]))
+
+    metrics = json.loads(files["metrics.json"].content)
+    assert metrics["ages"] == "left out: there is no judge of ages"
+    assert "age_rank_correlation" not in metrics
+    assert metrics["diversity"]["feature_distance"]["ratio"] > 0
 
 
 def test_a_checkpoint_is_measured_in_ten_bands_of_t(inner_engine, keep_network):

@@ -7,14 +7,11 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import jobs
-from diffusion import Checkpoint, load_feature_network, predictor
+from diffusion import FeatureNetwork, load_feature_network
 from diffusion.metrics.evaluation import evaluate_faces
-from diffusion.metrics.losses import eps_errors
 from diffusion.metrics.neighbours import nearest_neighbour_sheet
-from diffusion.training_data import TENTHS
 from formats.faces import Faces, load_faces
 from formats.xmp import SourceType
 from jobs.artifacts import ArtifactStore
@@ -23,6 +20,8 @@ from jobs.provenance import order_provenance
 from jobs.works import EvaluateWork
 from worker.engine.datasets import Datasets
 from worker.engine.device import Device
+from worker.engine.evaluating_checkpoints import checkpoint_figures
+from worker.engine.evaluating_guided import guided_figures
 from worker.engine.evaluating_merges import merge_figures
 from worker.engine.made_files import metrics_file, picture_file
 from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
@@ -35,6 +34,9 @@ LEAST_SEARCHED = 100  # faces: to look for copies among fewer says little
 MOST_SEARCHED = 50_000  # faces: as pixels they take half a gigabyte
 MOST_SHOWN = 1000  # images whose neighbours are looked for, to show ten of them
 PLAIN_FACES = 2000  # whose seam energy is measured where no seam is
+LEAST_IMAGES = 100  # of which a distribution can be told
+TOO_FEW = "left out: they need 100 images, these are {}"
+OF_MERGES = "left out: merged faces are halves of their sources"
 LOSS_FACES = 500  # that are noised to each tenth of the timesteps
 
 
@@ -61,20 +63,36 @@ class EvaluateRunner:
         if work.checkpoint is not None:
             checkpoint = read_checkpoint(self._artifacts, work.checkpoint)
             faces = dataset.faces[order[: min(LOSS_FACES, work.params.faces)]]
-            metrics = self._measure_checkpoint(shard, checkpoint, faces, work.params.seed)
+            seed = work.params.seed
+            metrics = checkpoint_figures(shard, self._device, checkpoint, faces, seed)
             return [metrics_file(about | metrics)]
+        return self._evaluate_job(shard, work, dataset.faces[order], about)
+
+    def _evaluate_job(
+        self, shard: ShardRun, work: EvaluateWork, faces: Faces, about: dict[str, Any]
+    ) -> list[MadeFile]:
+        """Measure a job's images beside faces, which are in random order."""
         assert work.job is not None  # one of the two is given
         images = load_faces(io.BytesIO(read_stored(self._artifacts, work.job.images)))
         if work.job.kind == "merge":
-            plain = dataset.faces[order[: min(PLAIN_FACES, work.params.faces)]]
+            plain = faces[: min(PLAIN_FACES, work.params.faces)]
             metrics = merge_figures(self._artifacts, work.job, images, plain)
             shard.done = PERCENT
-            return [metrics_file(about | metrics)]
-        count = max(LEAST_REFERENCE, min(work.params.faces, len(order) // 2))
-        reference = dataset.faces[order[:count]]
-        others = dataset.faces[order[count : count + MOST_SEARCHED]]
+            return [metrics_file(about | metrics | {"distribution_figures": OF_MERGES})]
+        count = max(LEAST_REFERENCE, min(work.params.faces, len(faces) // 2))
+        reference, others = faces[:count], faces[count : count + MOST_SEARCHED]
         training = others if len(others) >= LEAST_SEARCHED else None
-        metrics = self._measure_images(shard, images, reference, training, work.params.seed)
+        network = load_feature_network(FEATURE_NETWORK).to(self._device.device)
+        metrics = {"images": len(images), "figures": []}
+        if work.job.kind == "guided_sample":
+            guided = partial(guided_figures, self._artifacts, work, images, reference, network)
+            metrics |= shard.wait_for(guided)
+        if len(images) < LEAST_IMAGES:
+            metrics["distribution_figures"] = TOO_FEW.format(len(images))
+            shard.done = PERCENT
+            return [metrics_file(about | metrics)]
+        measured = self._measure_images(shard, work, images, (reference, training), network)
+        measured["figures"] = metrics["figures"] + measured["figures"]
         searched = reference if training is None else training
         sheet = shard.wait_for(lambda: nearest_neighbour_sheet(images[:MOST_SHOWN], searched))
         shard.done = PERCENT
@@ -82,16 +100,21 @@ class EvaluateRunner:
             ArtifactRole.FIGURE,
             "nearest-neighbours.png",
             sheet,
-            order_provenance(shard.order, dataset=dataset.name),
+            order_provenance(shard.order, dataset=about["dataset"]),
             SourceType.COMPOSITE,
         )
-        return [metrics_file(about | metrics), figure]
+        return [metrics_file(about | metrics | measured), figure]
 
     def _measure_images(
-        self, shard: ShardRun, images: Faces, reference: Faces, training: Faces | None, seed: int
+        self,
+        shard: ShardRun,
+        work: EvaluateWork,
+        images: Faces,
+        beside: tuple[Faces, Faces | None],
+        network: FeatureNetwork,
     ) -> dict[str, Any]:
-        """Figures of images beside faces, and whether they are copies of others."""
-        network = load_feature_network(FEATURE_NETWORK).to(self._device.device)
+        """Figures of images beside a reference, and whether they are copies of others."""
+        reference, training = beside
         is_left = Event()
 
         def tell(share: float) -> None:
@@ -101,41 +124,9 @@ class EvaluateRunner:
 
         measure = partial(evaluate_faces, images, reference, network, training=training)
         try:
-            metrics = shard.wait_for(partial(measure, seed=seed, callback=tell))
+            metrics = shard.wait_for(partial(measure, seed=work.params.seed, callback=tell))
         except InterruptedShard:
             is_left.set()
             raise
         searched = 0 if training is None else len(training)
-        return {"images": len(images), "searched_faces": searched, **metrics}
-
-    def _measure_checkpoint(
-        self, shard: ShardRun, checkpoint: Checkpoint, faces: Faces, seed: int
-    ) -> dict[str, Any]:
-        """The mean squared error of eps in each tenth of the timesteps."""
-        device = self._device.device
-        predict = predictor(checkpoint.model, device, self._device.dtype)
-        figures = []
-        for tenth in range(TENTHS):
-            parts = []
-            for part in eps_errors(predict, checkpoint.betas, faces, tenth, seed, device):
-                parts.append(part)
-                shard.between_steps()
-            figures.append(_loss_figure(tenth, len(checkpoint.betas), np.concatenate(parts)))
-            shard.done = PERCENT * (tenth + 1) // TENTHS
-        by_tenth = [figure["value"] for figure in figures]
-        loss = sum(by_tenth) / TENTHS
-        told = {"n": len(faces), "seed": seed, "loss": loss, "loss_by_tenth": by_tenth}
-        return told | {"figures": figures}
-
-
-def _loss_figure(tenth: int, timesteps: int, errors: NDArray[np.float64]) -> dict[str, Any]:
-    """As one of `diffusion.metrics.evaluation.Figure`; what no network reaches has no floor."""
-    first, last = tenth * timesteps // TENTHS + 1, (tenth + 1) * timesteps // TENTHS
-    return {
-        "name": f"eps_loss_t_{first}_to_{last}",
-        "value": float(errors.mean()),
-        "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))),
-        "floor": None,
-        "n": len(errors),
-        "better": "lower",
-    }
+        return {"searched_faces": searched, **metrics}

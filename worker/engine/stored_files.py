@@ -8,6 +8,8 @@ from pathlib import Path
 
 from diffusion import Checkpoint, load_checkpoint
 from diffusion.checkpoints import RegressorCheckpoint, load_regressor
+from diffusion.judge import AgeJudge, load_judge
+from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
 from jobs.works import FileReference
@@ -58,3 +60,16 @@ def _stored_file(artifacts: ArtifactStore, reference: FileReference) -> Iterator
         file.write(read_stored(artifacts, reference))
         file.flush()
         yield Path(file.name)
+
+
+def read_judge(
+    artifacts: ArtifactStore, reference: FileReference
+) -> tuple[AgeJudge, CheckpointDescription]:
+    """The judge of ages in this file, on the CPU, and its description.
+
+    Raises:
+        ArtifactStoreError: see `read_stored`.
+        FormatError: it is no judge.
+    """
+    with _stored_file(artifacts, reference) as path:
+        return load_judge(path)
