@@ -1,4 +1,4 @@
-"""How well guidance works: what age its faces show, and whether they stay varied; a row a setting."""
+"""What age guided faces show and how varied they stay: a row of a table for each setting."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -23,5 +23,7 @@ def test_a_row_tells_judged_ages_cues_and_variety_and_fits_its_head() -> None:
     assert all(np.isfinite(list(row.ratios.values())))
     lines = table(head(row), [cells(row)]).splitlines()
     assert len({line.count("|") for line in lines}) == 1
-    assert lines[0].startswith("| setting | judged at 18 | judged at 80 | MAE, years | ρ with target")
+    assert lines[0].startswith(
+        "| setting | judged at 18 | judged at 80 | MAE, years | ρ with target"
+    )
     assert cells(row)[1].startswith(f"{row.ages[0]['judged_mean']:.1f} ± ")
