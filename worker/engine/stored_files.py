@@ -54,14 +54,6 @@ def read_regressor(artifacts: ArtifactStore, reference: FileReference) -> Regres
         return load_regressor(path)
 
 
-@contextmanager
-def _stored_file(artifacts: ArtifactStore, reference: FileReference) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-        file.write(read_stored(artifacts, reference))
-        file.flush()
-        yield Path(file.name)
-
-
 def read_judge(
     artifacts: ArtifactStore, reference: FileReference
 ) -> tuple[AgeJudge, CheckpointDescription]:
@@ -73,3 +65,11 @@ def read_judge(
     """
     with _stored_file(artifacts, reference) as path:
         return load_judge(path)
+
+
+@contextmanager
+def _stored_file(artifacts: ArtifactStore, reference: FileReference) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(read_stored(artifacts, reference))
+        file.flush()
+        yield Path(file.name)
