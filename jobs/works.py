@@ -1,5 +1,6 @@
 """What a worker is told to do: everything that a shard of each kind needs."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -197,6 +198,8 @@ class ReportWork(Contract):
     kind: Literal["report"] = "report"
     params: ReportParams
     jobs: list[ReportedJob]
+    submitter: str | None = Field(None, description="Whose report it is.")
+    submitted_on: date | None = Field(None, description="When it was asked for.")
 
 
 AnyWork = (

@@ -128,8 +128,10 @@ MAE = Formula(
 )
 
 # Guidance
-LOG_PLAIN = Formula("log Pr(y | z_t) = -(hat(y) - y)^2", "log probability of y given z t is minus "
-    "y-hat minus y, squared")
+LOG_PLAIN = Formula(
+    "log Pr(y | z_t) = -(hat(y) - y)^2",
+    "log probability of y given z t is minus y-hat minus y, squared",
+)
 LOG_CALIBRATED = Formula(
     'log Pr(y | z_t) = - (hat(y) - y)^2/(2 "MSE"(t))',
     "log probability of y given z t is minus y-hat minus y, squared, over 2 times M S E of t",

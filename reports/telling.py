@@ -57,32 +57,38 @@ def printable(text: str) -> str:
 
 
 def _tell(block: Block) -> Mapping[str, Any]:
+    told: Mapping[str, Any]
     match block:
         case Heading():
-            return {"text": printable(block.text), "level": block.level}
+            told = {"text": printable(block.text), "level": block.level}
         case Paragraph():
-            return {"text": tell_text(block.text)}
+            told = {"text": tell_text(block.text)}
         case Bullets():
             items = [tell_text(item) for item in block.items]
-            return {"items": items, "numbered": block.is_numbered}
+            told = {"items": items, "numbered": block.is_numbered}
         case Algorithm():
             lines = [{"level": level, "text": tell_text(text)} for level, text in block.lines]
-            return {"title": tell_text(block.title), "lines": lines}
+            told = {"title": tell_text(block.title), "lines": lines}
         case Formula():
-            return {"math": block.math, "words": block.words}
+            told = {"math": block.math, "words": block.words}
         case Picture():
-            return _tell_picture(block)
+            told = _tell_picture(block)
         case Table():
-            return {
-                "caption": tell_text(block.caption),
-                "head": [tell_text(cell) for cell in block.head],
-                "rows": [[tell_text(cell) for cell in row] for row in block.rows],
-                "numeric": block.is_numeric,
-            }
+            told = _tell_table(block)
         case Chart():
-            return {"caption": tell_text(block.caption), "alt": printable(block.alt)}
+            told = {"caption": tell_text(block.caption), "alt": printable(block.alt)}
         case Commands():
-            return {"text": printable(block.text)}
+            told = {"text": printable(block.text)}
+    return told
+
+
+def _tell_table(table: Table) -> Mapping[str, Any]:
+    return {
+        "caption": tell_text(table.caption),
+        "head": [tell_text(cell) for cell in table.head],
+        "rows": [[tell_text(cell) for cell in row] for row in table.rows],
+        "numeric": table.is_numeric,
+    }
 
 
 def _tell_picture(picture: Picture) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from worker.engine.evaluating import EvaluateRunner
 from worker.engine.guided_sampling import GuidedSampleRunner
 from worker.engine.merging import MergeRunner
 from worker.engine.models import Models
+from worker.engine.reporting import ReportRunner
 from worker.engine.sampling import SampleRunner
 from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.training import TrainRunner
@@ -65,6 +66,7 @@ def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runne
             GuidedSampleRunner(models, device, datasets).run, "sampling_failed"
         ),
         "merge": Runner(MergeRunner(models, device, datasets).run, "sampling_failed"),
+        "report": Runner(ReportRunner(artifacts).run, "report_failed"),
         "sample": Runner(SampleRunner(models, device, datasets).run, "sampling_failed"),
         "train_ddpm": Runner(TrainRunner(artifacts, device, datasets).run, "training_failed"),
     }

@@ -1,0 +1,191 @@
+"""What several sections have in common: numbers as texts, settings, networks, cropped collages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from PIL import Image
+
+from formats.architectures import ARCHITECTURES, tensor_shapes
+from formats.errors import FormatError
+from formats.faces import FACE_SIZE
+from formats.pictures import decode_png, encode_png
+from reports.contents import Block, Code, Heading, Paragraph, Picture, Table, Text
+from reports.material import CheckpointFile, MadeJob, Material, PictureFile
+
+MOST_ROWS = 16  # of faces, that a picture shows
+NOT_SET = "–"
+TIMESTEPS = 1000  # T of the course's schedule
+MINUTE, HOUR = 60, 3600
+NETWORKS: Mapping[str, str] = {
+    "unet": "noise predictor (U-Net)",
+    "age_regressor": "age regressor (the U-Net’s downward half)",
+    "age_judge": "judge of ages",
+}
+
+
+@dataclass
+class Context:
+    """What a section knows of the others.
+
+    Attributes:
+        material: all that is reported on.
+        shown: what was explained, and the number of the section that does.
+        section: the number of this one.
+    """
+
+    material: Material
+    shown: dict[Any, int] = field(default_factory=dict)
+    section: int = 0
+
+    def first_time(self, what: Any) -> bool:
+        """Whether nothing before has explained this; remembers that this section does."""
+        return self.shown.setdefault(what, self.section) == self.section
+
+    def place_of(self, what: Any) -> str:
+        """The section that explains this."""
+        return f"section {self.shown[what]}"
+
+
+def headed(job: MadeJob, title: str) -> Heading:
+    """The head of a job's section, with the name that it was given."""
+    return Heading(f"{title}: {job.name}" if job.name else title)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A figure for people; what is none is said to be missing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NOT_SET
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 10**digits):
+        return f"{int(value):,}"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def fixed(value: Any, decimals: int) -> str:
+    """A figure with so many decimals."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NOT_SET
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def duration(seconds: Any) -> str:
+    """So many seconds, for people."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return NOT_SET
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def took(job: MadeJob) -> list[Block]:
+    """How long a job took."""
+    if job.seconds is None:
+        return []
+    return [Paragraph(f"It took {duration(job.seconds)}, from its start to its end.")]
+
+
+def settings(job: MadeJob, title: str) -> list[Block]:
+    """All parameters of a job, as it was carried out."""
+    rows = [(Code(name), _value(value)) for name, value in job.params.items() if name != "preset"]
+    preset = job.params.get("preset")
+    if preset:
+        rows.insert(0, (Code("preset"), Code(str(preset))))
+    return [Table(f"Settings of {title}.", ("Parameter", "Value"), rows)]
+
+
+def _value(value: Any) -> Text:
+    if value is None:
+        return NOT_SET
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(_plain(each) for each in value)
+    return Code(str(value))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return " + ".join(_plain(each) for each in value)
+    text = _value(value)
+    return text.text if isinstance(text, Code) else str(text)
+
+
+def network_blocks(context: Context, checkpoint: CheckpointFile | None) -> list[Block]:
+    """What is known of a network, the first time that it is met."""
+    if checkpoint is None:
+        return []
+    what = NETWORKS.get(checkpoint.architecture, checkpoint.architecture or "network")
+    if not context.first_time(("network", checkpoint.sha256)):
+        place = context.place_of(("network", checkpoint.sha256))
+        return [Paragraph([f"The {what} is that of {place}, ", Code(checkpoint.sha256[:16]), "."])]
+    rows: list[tuple[Text, Text]] = [
+        ("Name", checkpoint.name),
+        ("Id", Code(checkpoint.id)),
+        ("Architecture", what),
+        ("Width", f"{number(checkpoint.facts.get('width'))} channels at full resolution"),
+        ("Parameters", _parameters(checkpoint)),
+        ("Trained on", str(checkpoint.facts.get("dataset") or NOT_SET)),
+        *_training_rows(checkpoint.training),
+        *_loss_rows(checkpoint.metrics),
+        ("Source", str(checkpoint.facts.get("source") or NOT_SET)),
+        ("SHA-256", Code(checkpoint.sha256)),
+    ]
+    return [Table(f"The {what} that was used.", ("Fact", "Value"), rows)]
+
+
+def _parameters(checkpoint: CheckpointFile) -> str:
+    architecture, width = checkpoint.architecture, checkpoint.facts.get("width")
+    if architecture not in ARCHITECTURES or not isinstance(width, int):
+        return NOT_SET
+    try:
+        shapes = tensor_shapes(architecture, width)
+    except FormatError:
+        return NOT_SET
+    return f"{sum(prod(shape) for shape in shapes.values()):,}"
+
+
+def _training_rows(training: Mapping[str, Any]) -> list[tuple[Text, Text]]:
+    rows: list[tuple[Text, Text]] = []
+    if "steps" in training:
+        steps = f"{number(training['steps'])} steps of {number(training.get('batch_size'))} images"
+        rows.append(("Training", f"{steps}, {duration(training.get('seconds'))}"))
+    if "learning_rate" in training:
+        rate = f"{training['learning_rate']:g}, after a warm-up of "
+        rows.append(("Learning rate", rate + f"{number(training.get('warmup_steps'))} steps"))
+    if "ema_decay" in training:
+        rows.append(("Averaged weights", f"exponential, decay {training['ema_decay']:g}"))
+    if "seed" in training:
+        rows.append(("Seed of the training", Code(str(training["seed"]))))
+    return rows
+
+
+def _loss_rows(metrics: Mapping[str, Any]) -> list[tuple[Text, Text]]:
+    if "held_out_loss" not in metrics:
+        return []
+    return [("Held-out loss", number(metrics["held_out_loss"], 4))]
+
+
+def cropped(picture: PictureFile, columns: int) -> tuple[bytes, tuple[int, int], bool]:
+    """A collage's first columns and rows of faces: PNG, its size, and whether more is left."""
+    width, height = picture.size
+    kept = min(width, columns * FACE_SIZE), min(height, MOST_ROWS * FACE_SIZE)
+    if kept == (width, height):
+        return picture.content, picture.size, False
+    image = Image.fromarray(decode_png(picture.content)).crop((0, 0, *kept))
+    return encode_png(image), kept, True
+
+
+def whole_picture(job: MadeJob, role: str, caption: Text, alt: str) -> list[Block]:
+    """A picture as it is, where the job made one."""
+    picture = job.picture(role)
+    if picture is None:
+        return []
+    return [Picture(picture.content, picture.size, caption, alt)]

@@ -1,0 +1,180 @@
+"""The section of a job that measures another, or a checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.contents import Block, Heading, Paragraph, Table, Text
+from reports.material import MadeJob
+from reports.sections.common import (
+    Context,
+    fixed,
+    headed,
+    network_blocks,
+    number,
+    settings,
+    took,
+    whole_picture,
+)
+
+FIGURES: Mapping[str, str] = {
+    "frechet_distance": "Fréchet distance of features",
+    "kernel_distance": "Kernel distance of features",
+    "precision": "Precision: sampled faces among real ones",
+    "recall": "Recall: real faces among sampled ones",
+    "brightness_ks": "Brightness: largest gap of the distributions",
+    "contrast_ks": "Contrast: largest gap of the distributions",
+    "spectrum_deviation_db": "Sharpness: deviation of the spectrum (dB)",
+    "pixel_copied_share": "Copies of training faces, by pixels (share)",
+    "feature_copied_share": "Copies of training faces, by features (share)",
+    "pixel_nearer_share": "Too near to a training face, by pixels (share)",
+    "feature_nearer_share": "Too near to a training face, by features (share)",
+    "pixel_nearest_median": "Distance to the nearest training face, by pixels",
+    "feature_nearest_median": "Distance to the nearest training face, by features",
+}
+AGE_COLUMNS: Mapping[str, str] = {
+    "target": "Target age",
+    "judged_mean": "Judged age",
+    "judged_error": "Its error",
+    "judged_deviation": "Its spread",
+    "judged_spread": "Its spread",
+    "regressor_mean": "By the regressor",
+    "gray_hair": "Gray hair",
+    "wrinkles": "Wrinkles",
+    "n": "Faces",
+}
+MERGE_COLUMNS: Mapping[str, str] = {
+    "t": "t",
+    "seam_energy": "Seam energy",
+    "seam_energy_error": "Its error",
+    "correlation_first": "Correlation with the first half",
+    "correlation_second": "with the second half",
+    "n": "Faces",
+}
+MOST_COLUMNS = 7
+EVALUATED: Mapping[str, str] = {
+    "sample": "Evaluation of the sampled faces",
+    "merge": "Evaluation of the merged faces",
+    "guided_sample": "Evaluation of the faces at target ages",
+}
+ALONE = ("loss", "n", "seed", "images", "searched_faces")  # numbers that are said elsewhere
+
+
+def evaluating_section(context: Context, job: MadeJob) -> list[Block]:
+    """Figures, tables and the nearest neighbours of an evaluation."""
+    evaluated = {each.id: each for each in context.material.jobs}.get(str(job.params.get("job")))
+    title = EVALUATED.get(evaluated.kind, "Evaluation") if evaluated else "Evaluation"
+    caption = (
+        "Each row shows a face of the job, left, and beside it the training faces nearest to it. "
+        "Copies would look alike."
+    )
+    return [
+        headed(job, title),
+        *_subject(job),
+        *_ages(job.metrics),
+        *_merges(job.metrics),
+        *_figures(job.metrics),
+        *_others(job.metrics),
+        *whole_picture(job, "figure", caption, "Faces, each beside its nearest training faces."),
+        *took(job),
+        *(block for each in job.checkpoints for block in network_blocks(context, each)),
+        *settings(job, "the evaluation"),
+    ]
+
+
+def _subject(job: MadeJob) -> list[Block]:
+    dataset = job.metrics.get("dataset")
+    beside = f", beside {dataset}" if dataset else ""
+    if job.params.get("checkpoint") is not None:
+        text = "The noise predictor’s squared error of the noise, by tenth of the timesteps"
+        return [Paragraph(f"{text}{beside}.")]
+    images = number(job.metrics.get("images"))
+    return [Paragraph(f"{images} faces were measured{beside}.")]
+
+
+def _ages(metrics: Mapping[str, Any]) -> list[Block]:
+    rows = _rows(metrics.get("ages"))
+    if not rows:
+        return []
+    caption = (
+        "Target ages and the ages that an independent judge sees: a regressor of clean faces that "
+        "took no part in the guidance. Ages in years."
+    )
+    return [Heading("Judged ages", 2), _row_table(rows, AGE_COLUMNS, caption)]
+
+
+def _merges(metrics: Mapping[str, Any]) -> list[Block]:
+    rows = _rows(metrics.get("merge"))
+    if not rows:
+        return []
+    caption = (
+        "Merged faces by timestep: how visible the seam is, and how much each half is still like "
+        "the face that it comes from (correlation of pixels, at most 1)."
+    )
+    return [Heading("Seam and likeness", 2), _row_table(rows, MERGE_COLUMNS, caption)]
+
+
+def _rows(values: Any) -> Sequence[Mapping[str, Any]]:
+    """A list of objects; what is none has no rows."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return []
+    return [row for row in values if isinstance(row, Mapping) and row]
+
+
+def _row_table(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str], caption: str) -> Table:
+    """Known columns first, in their order, then others that hold numbers."""
+    found = [key for key in rows[0] if _is_number(rows[0][key])]
+    keys = [key for key in named if key in found] + [key for key in found if key not in named]
+    keys = keys[:MOST_COLUMNS]
+    head: list[Text] = [named.get(key, _words(key)) for key in keys]
+    cells = [[_cell(key, row.get(key)) for key in keys] for row in rows]
+    return Table(caption, head, cells, is_numeric=True)
+
+
+def _cell(key: str, value: Any) -> str:
+    if key in ("target", "t", "n"):
+        return number(value)
+    return fixed(value, 1 if key.startswith("judged") else 3)
+
+
+def _figures(metrics: Mapping[str, Any]) -> list[Block]:
+    figures = _rows(metrics.get("figures"))
+    if not figures:
+        return []
+    rows = [
+        (
+            FIGURES.get(str(figure.get("name")), _words(str(figure.get("name")))),
+            number(figure.get("value")),
+            number(figure.get("standard_error"), 2),
+            number(figure.get("floor")),
+        )
+        for figure in figures
+    ]
+    caption = (
+        "Figures of quality, each with its standard error; the floor is what the figure is between "
+        "two sets of real faces of that size."
+    )
+    return [
+        Heading("Figures of quality", 2),
+        Table(caption, ("Figure", "Value", "± error", "Floor"), rows, is_numeric=True),
+    ]
+
+
+def _others(metrics: Mapping[str, Any]) -> list[Block]:
+    """Single numbers that are known by no table: said, rather than lost."""
+    rows = [
+        (_words(name), number(value))
+        for name, value in metrics.items()
+        if _is_number(value) and name not in ALONE
+    ]
+    if not rows:
+        return []
+    return [Table("Also measured.", ("Figure", "Value"), rows, is_numeric=True)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _words(name: str) -> str:
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
