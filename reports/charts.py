@@ -9,7 +9,7 @@ from markupsafe import escape
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 34, 48
-TICKS = 6
+TICKS = 7
 FEWEST_MARKED = 24  # points: of a line with more none is marked
 STYLES = (("#1f4e79", "", "circle"), ("#b3541e", "7 4", "square"), ("#4d7a3a", "2 3", "circle"))
 FONT = "Libertinus Serif, Iowan Old Style, Georgia, serif"

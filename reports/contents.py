@@ -86,7 +86,7 @@ class Picture:
     size: tuple[int, int]
     caption: Text
     alt: str
-    rows: Sequence[str] = ()
+    rows: Sequence[Text] = ()
     columns: Sequence[Text] = ()
     groups: Sequence[str] = ()
     largest: int = 160
@@ -101,12 +101,14 @@ class Table:
         head: of the columns.
         rows: as long as the head.
         is_numeric: whether all columns but the first hold numbers, to be aligned right.
+        is_folded: whether it is long and narrow, so that paper shows it in two halves.
     """
 
     caption: Text
     head: Sequence[Text]
     rows: Sequence[Sequence[Text]]
     is_numeric: bool = False
+    is_folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _texts(block: Block) -> Iterator[Text]:
         yield from (text for _, text in block.lines)
     elif isinstance(block, Picture):
         yield block.caption
-        yield from block.columns
+        yield from (*block.rows, *block.columns)
     elif isinstance(block, Table):
         yield block.caption
         yield from block.head

@@ -39,6 +39,12 @@ KERNEL = Formula(
 )
 
 # Sampling
+DOWNWARD = Formula("t = T, dots, 2", "t from T down to 2")
+PAIR = Formula("t > s", "t greater than s")
+S_ZERO = Formula("s = 0", "s = 0")
+FIRST_ORDER = Formula("D = hat(x)", "D = x-hat")
+ALPHA_T = Formula("alpha_t", "alpha t")
+BELOW_T = Formula("t < T", "t less than T")
 DRAW_START = Formula('z_T tilde.op "Norm" [0, I]', "draw z T from the standard normal")
 DRAW_NOISE = Formula('epsilon tilde.op "Norm" [0, I]', "draw epsilon from the standard normal")
 DDPM_MEAN = Formula(

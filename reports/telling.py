@@ -88,6 +88,7 @@ def _tell_table(table: Table) -> Mapping[str, Any]:
         "head": [tell_text(cell) for cell in table.head],
         "rows": [[tell_text(cell) for cell in row] for row in table.rows],
         "numeric": table.is_numeric,
+        "folded": table.is_folded,
     }
 
 
@@ -97,7 +98,7 @@ def _tell_picture(picture: Picture) -> Mapping[str, Any]:
         "alt": printable(picture.alt),
         "pixels": picture.size,
         "largest": picture.largest,
-        "rows": [printable(row) for row in picture.rows],
+        "rows": [tell_text(row) for row in picture.rows],
         "columns": [tell_text(column) for column in picture.columns],
         "groups": [printable(group) for group in picture.groups],
     }

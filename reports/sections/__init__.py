@@ -71,4 +71,6 @@ def _origin(material: Material) -> list[Block]:
 
 def _unknown_section(_context: Context, job: MadeJob) -> list[Block]:
     """A kind that this report knows nothing of: what every job has."""
-    return [headed(job, job.kind.replace("_", " ").capitalize()), *took(job), *settings(job, "it")]
+    title = job.kind.replace("_", " ").capitalize()
+    said = [Paragraph(took(job).strip())] if took(job) else []
+    return [headed(job, title), *said, *settings(job, "the job")]

@@ -11,7 +11,7 @@ from formats.architectures import ARCHITECTURES, tensor_shapes
 from formats.errors import FormatError
 from formats.faces import FACE_SIZE
 from formats.pictures import decode_png, encode_png
-from reports.contents import Block, Code, Heading, Paragraph, Picture, Table, Text
+from reports.contents import Block, Code, Formula, Heading, Paragraph, Picture, Run, Table, Text
 from reports.material import CheckpointFile, MadeJob, Material, PictureFile
 
 MOST_ROWS = 16  # of faces, that a picture shows
@@ -81,41 +81,53 @@ def duration(seconds: Any) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
 
 
-def took(job: MadeJob) -> list[Block]:
-    """How long a job took."""
-    if job.seconds is None:
-        return []
-    return [Paragraph(f"It took {duration(job.seconds)}, from its start to its end.")]
+def took(job: MadeJob) -> str:
+    """How long a job took, as a sentence that follows others; empty where nobody knows."""
+    return "" if job.seconds is None else f" It took {duration(job.seconds)}."
 
 
 def settings(job: MadeJob, title: str) -> list[Block]:
     """All parameters of a job, as it was carried out."""
-    rows = [(Code(name), _value(value)) for name, value in job.params.items() if name != "preset"]
-    preset = job.params.get("preset")
-    if preset:
-        rows.insert(0, (Code("preset"), Code(str(preset))))
-    return [Table(f"Settings of {title}.", ("Parameter", "Value"), rows)]
+    is_set = {name: value for name, value in job.params.items() if value is not None}
+    rows = [(Code(name), Code(_value(value))) for name, value in is_set.items()]
+    left = [name for name in job.params if name not in is_set]
+    blocks: list[Block] = [
+        Table(f"Settings of {title}.", ("Parameter", "Value"), rows, is_folded=True)
+    ]
+    if left:
+        blocks.append(Paragraph(["Left open: ", *_joined([Code(name) for name in left]), "."]))
+    return blocks
 
 
-def _value(value: Any) -> Text:
-    if value is None:
-        return NOT_SET
+def _joined(codes: Sequence[Code]) -> list[Run]:
+    return [run for code in codes for run in (", ", code)][1:]
+
+
+def _value(value: Any) -> str:
+    """A parameter as it would be typed."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+        return " ".join(f"{name} {_value(each)}" for name, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "; ".join(_plain(each) for each in value)
-    return Code(str(value))
+        is_flat = not any(isinstance(each, list | tuple) for each in value)
+        return ", ".join(_value(each) if is_flat else _pair(each) for each in value)
+    return str(value)
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " + ".join(_plain(each) for each in value)
-    text = _value(value)
-    return text.text if isinstance(text, Code) else str(text)
+def _pair(value: Any) -> str:
+    return (
+        " + ".join(_value(each) for each in value)
+        if isinstance(value, list | tuple)
+        else str(value)
+    )
+
+
+def timestep(t: Any) -> Text:
+    """`t = 100`."""
+    return Formula(f"t = {t}", f"t = {t}") if isinstance(t, int) else f"t = {t}"
 
 
 def network_blocks(context: Context, checkpoint: CheckpointFile | None) -> list[Block]:

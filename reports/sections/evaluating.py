@@ -34,20 +34,20 @@ FIGURES: Mapping[str, str] = {
 AGE_COLUMNS: Mapping[str, str] = {
     "target": "Target age",
     "judged_mean": "Judged age",
-    "judged_error": "Its error",
-    "judged_deviation": "Its spread",
-    "judged_spread": "Its spread",
+    "judged_error": "Error",
+    "judged_deviation": "Spread",
+    "judged_spread": "Spread",
     "regressor_mean": "By the regressor",
     "gray_hair": "Gray hair",
     "wrinkles": "Wrinkles",
     "n": "Faces",
 }
 MERGE_COLUMNS: Mapping[str, str] = {
-    "t": "t",
+    "t": "Timestep",
     "seam_energy": "Seam energy",
-    "seam_energy_error": "Its error",
-    "correlation_first": "Correlation with the first half",
-    "correlation_second": "with the second half",
+    "seam_energy_error": "Error",
+    "correlation_first": "Likeness to the first",
+    "correlation_second": "To the second",
     "n": "Faces",
 }
 MOST_COLUMNS = 7
@@ -75,7 +75,6 @@ def evaluating_section(context: Context, job: MadeJob) -> list[Block]:
         *_figures(job.metrics),
         *_others(job.metrics),
         *whole_picture(job, "figure", caption, "Faces, each beside its nearest training faces."),
-        *took(job),
         *(block for each in job.checkpoints for block in network_blocks(context, each)),
         *settings(job, "the evaluation"),
     ]
@@ -86,9 +85,9 @@ def _subject(job: MadeJob) -> list[Block]:
     beside = f", beside {dataset}" if dataset else ""
     if job.params.get("checkpoint") is not None:
         text = "The noise predictor’s squared error of the noise, by tenth of the timesteps"
-        return [Paragraph(f"{text}{beside}.")]
+        return [Paragraph(f"{text}{beside}.{took(job)}")]
     images = number(job.metrics.get("images"))
-    return [Paragraph(f"{images} faces were measured{beside}.")]
+    return [Paragraph(f"{images} faces were measured{beside}.{took(job)}")]
 
 
 def _ages(metrics: Mapping[str, Any]) -> list[Block]:

@@ -35,14 +35,13 @@ def guiding_section(context: Context, job: MadeJob) -> list[Block]:
                 f"{number(params.get('faces_per_age'))} faces for each of the ages {_list(ages)}: "
                 "the sampler is led, step by step, to where the regressor sees the target age ",
                 f.Y,
-                " (classifier guidance). The noise predictor knows nothing of ages.",
+                f" (classifier guidance). The noise predictor knows nothing of ages.{took(job)}",
             ]
         ),
         *_collage(job, ages),
         *_guidance(params),
         *sampler_blocks(context, params),
         *start_blocks(params),
-        *took(job),
         *given_regressor_blocks(context, job.checkpoint("regressor")),
         *network_blocks(context, job.checkpoint("checkpoint")),
         *settings(job, "the guided sampling"),

@@ -14,7 +14,7 @@ from reports.sections.common import (
     headed,
     network_blocks,
     settings,
-    took,
+    timestep,
     whole_picture,
 )
 from reports.sections.sampling import sampler_blocks
@@ -69,7 +69,6 @@ def merging_section(context: Context, job: MadeJob) -> list[Block]:
         *sampler_blocks(context, params),
         *_steps(params),
         *_pairs(params),
-        *took(job),
         *network_blocks(context, job.checkpoint("checkpoint")),
         *settings(job, "the merge"),
     ]
@@ -89,8 +88,9 @@ def _collage(job: MadeJob) -> list[Block]:
     columns, rows = size[0] // FACE_SIZE, size[1] // FACE_SIZE
     pairs = columns // FACES_OF_PAIR
     caption: list[Run] = [
-        "Merged faces. Each row is a timestep t, to which both faces were noised; for each pair "
-        "there are three columns: ",
+        "Merged faces. Each row is a timestep ",
+        f.t,
+        ", to which both faces were noised; for each pair there are three columns: ",
         f.X_1,
         ", ",
         f.X_2,
@@ -106,7 +106,7 @@ def _collage(job: MadeJob) -> list[Block]:
             size,
             caption,
             alt,
-            rows=[f"t = {t}" for t in timesteps[:rows]] if fits else (),
+            rows=[timestep(t) for t in timesteps[:rows]] if fits else (),
             columns=heads * pairs if fits else (),
             groups=[f"pair {number + 1}" for number in range(pairs)] if fits else (),
         )
@@ -136,7 +136,7 @@ def _steps(params: Mapping[str, Any]) -> list[Block]:
     ]
     return [
         Paragraph(
-            f"The way from T would take {steps} steps; from t it takes its share of them: "
+            f"All the way from T would take {steps} steps; each row takes its share of them: "
             f"{', '.join(per_row)}."
         )
     ]

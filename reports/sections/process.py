@@ -46,7 +46,9 @@ def schedule_section(material: Material) -> list[Block]:
             [
                 "The notation is that of Ho et al. (2020), with the timesteps 1 … ",
                 f.T,
-                " of Prince, who writes α for ",
+                " of Prince, who writes ",
+                f.ALPHA_T,
+                " for ",
                 f.ABAR_T,
                 ".",
             ]

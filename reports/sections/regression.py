@@ -45,11 +45,11 @@ def regression_section(context: Context, job: MadeJob) -> list[Block]:
                 else "with random weights."
             )
             + _augmentation(job.params)
+            + took(job)
         ),
         *_excluded(metrics),
         *curve_blocks(job.curves),
         *error_blocks(metrics),
-        *took(job),
         *network_blocks(context, job.checkpoint("checkpoint")),
         *network_blocks(context, made),
         *settings(job, "the training"),
@@ -165,6 +165,7 @@ def error_blocks(metrics: Mapping[str, Any]) -> list[Block]:
             "age. Whoever always says the mean age of the training faces has the error beside it. "
             + _low_noise(metrics)
         ),
+        f.MAE,
         _error_table(errors, of_mean, squares),
     ]
     lines = [Line("Regressor", list(enumerate(errors)))]
@@ -183,7 +184,7 @@ def _low_noise(metrics: Mapping[str, Any]) -> str:
 def _error_table(
     errors: Sequence[float], of_mean: Sequence[float] | None, squares: Sequence[float] | None
 ) -> Table:
-    head: list[Text] = ["t", "MAE"]
+    head: list[Text] = [f.t, "MAE"]
     columns = [[fixed(error, 2) for error in errors]]
     if of_mean is not None:
         head.append("MAE of the mean age")
@@ -192,7 +193,7 @@ def _error_table(
         head.append("Root of the MSE")
         columns.append([fixed(sqrt(max(0.0, square)), 2) for square in squares])
     rows = [(_band(tenth), *(column[tenth] for column in columns)) for tenth in range(TENTHS)]
-    caption: Text = ["Held-out error in years, by tenth of the timesteps; ", f.MAE, "."]
+    caption = "Held-out error in years, by tenth of the timesteps."
     return Table(caption, head, rows, is_numeric=True)
 
 

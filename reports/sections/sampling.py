@@ -35,12 +35,11 @@ def sampling_section(context: Context, job: MadeJob) -> list[Block]:
         headed(job, "Sampling faces"),
         Paragraph(
             f"{count} faces, each drawn from pure noise by {sampler} in "
-            f"{number(params.get('num_inference_steps'))} steps. No face was chosen or left out."
+            f"{number(params.get('num_inference_steps'))} steps. No face was chosen or left out.{took(job)}"
         ),
         *_collage(job),
         *sampler_blocks(context, params),
         *start_blocks(params),
-        *took(job),
         *network_blocks(context, job.checkpoint("checkpoint")),
         *settings(job, "the sampling"),
     ]
@@ -101,10 +100,10 @@ def _ddpm(params: Mapping[str, Any]) -> list[Block]:
     lines: list[tuple[int, Text]] = [
         (0, ["Input: the trained network ", f.NETWORK]),
         (0, [f.DRAW_START]),
-        (0, ["for t = T, …, 2 do"]),
-        (1, [f.DDPM_MEAN, "  (predict the face’s place one step before)"]),
+        (0, ["for ", f.DOWNWARD, " do"]),
+        (1, [f.DDPM_MEAN, "  (predict the latent variable before)"]),
         (1, [f.DRAW_NOISE]),
-        (1, [f.DDPM_NOISE, "  (add noise)"]),
+        (1, [f.DDPM_NOISE, "  (add noise to it)"]),
         (0, [f.DDPM_LAST, "  (the last step adds none)"]),
     ]
     variance = f.SIGMA_POSTERIOR if params.get("variance") == "posterior" else f.SIGMA_BETA
@@ -121,7 +120,7 @@ def _ddpm(params: Mapping[str, Any]) -> list[Block]:
 def _ddim(params: Mapping[str, Any]) -> list[Block]:
     lines: list[tuple[int, Text]] = [
         (0, [f.DRAW_START]),
-        (0, ["for each pair of neighbouring timesteps t > s, the last s = 0, do"]),
+        (0, ["for each pair of neighbouring timesteps ", f.PAIR, ", the last ", f.S_ZERO, ", do"]),
         (1, [f.PREDICT_X]),
         (1, [f.DDIM_STEP]),
     ]
@@ -135,15 +134,15 @@ def _ddim(params: Mapping[str, Any]) -> list[Block]:
 def _dpmpp_2m() -> list[Block]:
     lines: list[tuple[int, Text]] = [
         (0, [f.DRAW_START]),
-        (0, ["for each pair of neighbouring timesteps t > s, the last s = 0, do"]),
+        (0, ["for each pair of neighbouring timesteps ", f.PAIR, ", the last ", f.S_ZERO, ", do"]),
         (1, [f.PREDICT_X]),
         (1, [f.DPM_LAMBDA]),
-        (1, [f.DPM_EXTRAPOLATE, "  (h′ and x̂′ of the step before)"]),
+        (1, [f.DPM_EXTRAPOLATE, "  (with a prime: of the step before)"]),
         (1, [f.DPM_STEP]),
     ]
     return [
         Algorithm("DPM-Solver++(2M) (Lu et al. 2022, algorithm 2)", lines),
-        Paragraph("The first and the last step take D = x̂, since they have no other to use."),
+        Paragraph(["The first and the last step take ", f.FIRST_ORDER, "."]),
     ]
 
 
@@ -155,7 +154,11 @@ def _visited(sampler: str, steps: Any, params: Mapping[str, Any]) -> list[Block]
     text: list[Run] = [f"Only {steps} timesteps are visited, spread {spacing}."]
     if sampler == "ddpm":
         text += [
-            " For a step from t to an earlier s the formulas hold with ",
+            " For a step from ",
+            f.t,
+            " to an earlier ",
+            f.S,
+            " the formulas hold with ",
             f.PAIR_BETA,
             " in the place of ",
             f.BETA_T,

@@ -23,9 +23,9 @@ def training_section(context: Context, job: MadeJob) -> list[Block]:
         headed(job, "Training the noise predictor"),
         Paragraph(["The network ", f.NETWORK, " learns to say the noise in a noised face:"]),
         f.NOISE_LOSS,
+        *([Paragraph(took(job).strip())] if took(job) else []),
         *curve_blocks(job.curves),
         *whole_picture(job, role, caption, alt),
-        *took(job),
         *(block for each in job.checkpoints for block in network_blocks(context, each)),
         *settings(job, "the training"),
     ]
