@@ -127,7 +127,10 @@ NOISED_I = Formula(
     "z_i = sqrt(overline(alpha)_(t_i)) x_i + sqrt(1 - overline(alpha)_(t_i)) epsilon_i",
     "z i is root alpha-bar at t i times x i plus root of 1 minus alpha-bar at t i times epsilon i",
 )
-DRAW_T = Formula('t_i tilde.op "Uniform" {1, dots, T}', "t i is drawn uniformly from 1 to T")
+DRAW_T = Formula(
+    't_i = ceil(T u_i^(3 \\/ 2)), quad u_i tilde.op "Uniform" [0, 1]',
+    "t i is T times u i to the power of three halves, rounded up; u i is uniform between 0 and 1",
+)
 MAE = Formula(
     '"MAE" = 1/n sum_i abs(hat(y)_i - y_i)',
     "M A E is the mean of the absolute differences of y-hat and y",

@@ -100,7 +100,10 @@ def settings(job: MadeJob, title: str) -> list[Block]:
 
 
 def _joined(codes: Sequence[Code]) -> list[Run]:
-    return [run for code in codes for run in (", ", code)][1:]
+    joined: list[Run] = []
+    for code in codes:
+        joined += [", ", code] if joined else [code]
+    return joined
 
 
 def _value(value: Any) -> str:
@@ -118,11 +121,9 @@ def _value(value: Any) -> str:
 
 
 def _pair(value: Any) -> str:
-    return (
-        " + ".join(_value(each) for each in value)
-        if isinstance(value, list | tuple)
-        else str(value)
-    )
+    if not isinstance(value, list | tuple):
+        return _value(value)
+    return " + ".join(_value(each) for each in value)
 
 
 def timestep(t: Any) -> Text:

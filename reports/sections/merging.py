@@ -15,6 +15,7 @@ from reports.sections.common import (
     network_blocks,
     settings,
     timestep,
+    took,
     whole_picture,
 )
 from reports.sections.sampling import sampler_blocks
@@ -42,9 +43,11 @@ def merging_section(context: Context, job: MadeJob) -> list[Block]:
                 f.X_1,
                 " and ",
                 f.X_2,
-                " are noised to the same timestep t < T, joined while they are noisy, and denoised "
-                f"together. The timesteps are t = {', '.join(timesteps)}: the larger t, the less is "
-                "left of the two faces, and the more the network decides.",
+                " are noised to the same timestep ",
+                f.BELOW_T,
+                ", joined while they are noisy, and denoised together. The timesteps are "
+                f"{', '.join(timesteps)}: the larger, the less is left of the two faces, and the "
+                f"more the network decides.{took(job)}",
             ]
         ),
         *_collage(job),

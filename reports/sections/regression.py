@@ -48,7 +48,7 @@ def regression_section(context: Context, job: MadeJob) -> list[Block]:
             + took(job)
         ),
         *_excluded(metrics),
-        *curve_blocks(job.curves),
+        *curve_blocks(job.curves or _curves(metrics), " (years²)"),
         *error_blocks(metrics),
         *network_blocks(context, job.checkpoint("checkpoint")),
         *network_blocks(context, made),
@@ -64,6 +64,7 @@ def given_regressor_blocks(context: Context, checkpoint: CheckpointFile | None) 
         Heading("The regressor", 2),
         *model_blocks(context),
         *_excluded(checkpoint.metrics),
+        *curve_blocks(_curves(checkpoint.metrics), " (years²)"),
         *error_blocks(checkpoint.metrics),
         *network_blocks(context, checkpoint),
     ]
@@ -92,11 +93,12 @@ def model_blocks(context: Context) -> list[Block]:
         f.LOSS,
         Paragraph(
             [
-                "Each example is noised anew whenever it is shown, by the diffusion kernel, with ",
-                f.DRAW_T,
-                " and fresh noise:",
+                "The network gives the age in hundreds of years. Each example is noised anew "
+                "whenever it is shown, by the diffusion kernel with fresh noise, to a timestep of "
+                "its own; small ones come more often, since there is more to learn:",
             ]
         ),
+        f.DRAW_T,
         f.NOISED_I,
     ]
 
@@ -126,18 +128,24 @@ def _excluded(metrics: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def curve_blocks(curves: Mapping[str, Points]) -> list[Block]:
-    """Charts of the losses and of the held-out error, where a job has them."""
+def curve_blocks(curves: Mapping[str, Points], unit: str = "") -> list[Block]:
+    """Charts of the losses, in this unit, and of the held-out error, where a job has them."""
     losses = _lines(curves, ("loss", "held_out_loss"))
     errors = _lines(curves, ("held_out_mae",))
     blocks: list[Block] = []
     if losses:
         caption = "The loss over the training: of the batches, and of faces that are held out."
-        blocks.append(_chart(losses, Axes("Training step", "Loss"), caption))
+        blocks.append(_chart(losses, Axes("Training step", f"Loss{unit}"), caption))
     if errors:
         caption = "The mean absolute error of held-out faces, at all timesteps alike."
         blocks.append(_chart(errors, Axes("Training step", "MAE (years)"), caption))
     return blocks
+
+
+def _curves(metrics: Mapping[str, Any]) -> Mapping[str, Points]:
+    """Curves as a checkpoint's metrics carry them."""
+    curves = metrics.get("curves")
+    return curves if isinstance(curves, Mapping) else {}
 
 
 def _lines(curves: Mapping[str, Points], names: Sequence[str]) -> list[Line]:

@@ -35,7 +35,8 @@ def sampling_section(context: Context, job: MadeJob) -> list[Block]:
         headed(job, "Sampling faces"),
         Paragraph(
             f"{count} faces, each drawn from pure noise by {sampler} in "
-            f"{number(params.get('num_inference_steps'))} steps. No face was chosen or left out.{took(job)}"
+            f"{number(params.get('num_inference_steps'))} steps. No face was chosen or left out."
+            + took(job)
         ),
         *_collage(job),
         *sampler_blocks(context, params),
