@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from diffusion import SampleStep, fit_prior, load_checkpoint, plan, predictor, sample, start_noise
 from diffusion.prior import DataPrior
-from diffusion.timesteps import Timesteps
 from formats.faces import from_unit_range, load_faces
 from formats.pictures import collage, encode_png
 from synthetic import synthetic_faces
 
 HERE = Path(__file__).parent
 DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
+BATCH = 25  # faces at once, as in the job
+CHOICES = ("sampler", "num_inference_steps", "clip_x_0", "variance", "eta")
 
 
 def main() -> None:
@@ -32,15 +34,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "out" / "sample")
     parser.add_argument("--count", type=int, help="faces")
     parser.add_argument("--num-inference-steps", type=int, help="1 … T")
-    parser.add_argument("--seed", type=int, help="decides every face")
     parser.add_argument("--precision", choices=DTYPES, default="auto", help="of the network")
-    parser.add_argument("--batch", type=int, default=25, help="faces at once; the job's is 25")
-    parser.add_argument("--faces", type=Path, help=".npy whose prior is used, if the job had one")
+    parser.add_argument("--faces", type=Path, help=".npy whose prior is taken, if the job had one")
     options = parser.parse_args()
     params = json.loads(options.params.read_text(encoding="utf-8"))
-    for name in ("count", "num_inference_steps", "seed"):
-        params[name] = params[name] if getattr(options, name) is None else getattr(options, name)
-    images = sample_faces(params, DTYPES[options.precision], options.batch, options.faces)
+    given = {name: getattr(options, name) for name in ("count", "num_inference_steps")}
+    params |= {name: value for name, value in given.items() if value is not None}
+    images = sample_faces(params, DTYPES[options.precision], options.faces)
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "images.npy", images, allow_pickle=False)
     sheet = collage(images, min(params["columns"], len(images)))
@@ -49,38 +49,28 @@ def main() -> None:
 
 
 def sample_faces(
-    params: dict[str, Any], dtype: torch.dtype | None, batch: int, faces: Path | None
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    params: dict[str, Any], dtype: torch.dtype | None, faces: Path | None
+) -> NDArray[np.uint8]:
     """Faces 0 … count − 1, uint8 (count, 48, 48)."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     checkpoint = load_checkpoint(HERE / params["checkpoint_file"])
     predict = predictor(checkpoint.model, device, dtype)
-    names = ("sampler", "num_inference_steps", "clip_x_0", "variance", "eta")
-    spacing: Timesteps = params["timesteps"] or "logsnr"
-    table = plan(
-        betas=checkpoint.betas, timesteps=spacing, **{name: params[name] for name in names}
-    )
-    prior = choose_prior(params, checkpoint.prior, faces)
+    spacing = params["timesteps"] or "logsnr"
+    chosen = {name: params[name] for name in CHOICES}
+    table = plan(betas=checkpoint.betas, timesteps=spacing, **chosen)
+    prior = _prior(params, checkpoint.prior, faces) if params["prior"] == "data" else None
     pieces = []
-    for first in range(0, params["count"], batch):
-        indices = range(first, min(first + batch, params["count"]))
+    for first in range(0, params["count"], BATCH):
+        indices = range(first, min(first + BATCH, params["count"]))
         z = start_noise(prior, checkpoint.betas, params["seed"], indices).to(device)
         for state in sample(predict, table, params["seed"], indices, start=SampleStep(0, z)):
             z = state.z
-            print(
-                f"faces {indices[0]} to {indices[-1]}: step {state.step} of {len(table)}", end="\r"
-            )
-        pieces.append(from_unit_range(z[:, 0].cpu().numpy()))
-    print()
+            print(f"faces {first} to {indices[-1]}: step {state.step} of {len(table)}", end="\r")
+        pieces.append(from_unit_range(z[:, 0].float().cpu().numpy()))
     return np.concatenate(pieces)
 
 
-def choose_prior(
-    params: dict[str, Any], own: DataPrior | None, faces: Path | None
-) -> DataPrior | None:
-    """Where sampling starts: None is N(0, I)."""
-    if params["prior"] == "standard":
-        return None
+def _prior(params: dict[str, Any], own: DataPrior | None, faces: Path | None) -> DataPrior | None:
     if faces is not None:
         return fit_prior(load_faces(faces))
     return own if params["prior_dataset"] is None else fit_prior(synthetic_faces(40_000, 1)[0])
