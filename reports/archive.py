@@ -56,10 +56,10 @@ def build_archive(material: Material, made: Mapping[str, bytes]) -> bytes:
         members[checkpoint_name(checkpoint)] = checkpoint.content
     for package in CODE:
         members |= dict(_code(package))
-    scripts = _scripts(material)
-    members |= scripts
+    scripts = scripts_of(material)
+    members |= {path.name: path.read_bytes() for path in scripts}
     members["requirements.txt"] = _requirements().encode()
-    members["README.txt"] = _readme(material, labels, sorted(scripts)).encode()
+    members["README.txt"] = _readme(material, labels, [path.name for path in scripts]).encode()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name in sorted(members):
@@ -106,10 +106,11 @@ def _code(package: str) -> Iterator[tuple[str, bytes]]:
             yield f"{package}/{path.relative_to(location).as_posix()}", path.read_bytes()
 
 
-def _scripts(material: Material) -> dict[str, bytes]:
-    """Those of the kinds that are reported on."""
-    kinds = {job.kind for job in material.jobs}
-    return {path.name: path.read_bytes() for path in SCRIPTS.glob("*.py") if path.stem in kinds}
+def scripts_of(material: Material) -> list[Path]:
+    """The scripts of the kinds that are reported on, in the jobs' order."""
+    kinds = dict.fromkeys(job.kind for job in material.jobs)
+    paths = [SCRIPTS / f"{kind}.py" for kind in kinds]
+    return [path for path in paths if path.exists()]
 
 
 def _requirements() -> str:

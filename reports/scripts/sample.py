@@ -55,9 +55,9 @@ def sample_faces(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     checkpoint = load_checkpoint(HERE / params["checkpoint_file"])
     predict = predictor(checkpoint.model, device, dtype)
-    spacing = params["timesteps"] or "logsnr"
     chosen = {name: params[name] for name in CHOICES}
-    table = plan(betas=checkpoint.betas, timesteps=spacing, **chosen)
+    chosen["timesteps"] = params["timesteps"] or "logsnr"
+    table = plan(betas=checkpoint.betas, **chosen)
     prior = _prior(params, checkpoint.prior, faces) if params["prior"] == "data" else None
     pieces = []
     for first in range(0, params["count"], BATCH):

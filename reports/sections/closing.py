@@ -1,5 +1,6 @@
 """What ends a report: seeds and hashes, how to repeat it, and the sources."""
 
+from reports.archive import scripts_of
 from reports.contents import Block, Bullets, Code, Commands, Heading, Paragraph, Table, Text
 from reports.material import MadeJob, Material
 from reports.sections.common import NOT_SET
@@ -19,7 +20,6 @@ SOURCES = (
     "C. Lu et al.: DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic "
     "Models. 2022, arXiv:2211.01095.",
 )
-SCRIPTS = ("sample", "merge", "train_regressor", "guided_sample")
 SCRIPT_COMMANDS = """python -m venv .venv && . .venv/bin/activate
 pip install -r requirements.txt
 """
@@ -36,7 +36,7 @@ def _seeds(material: Material) -> list[Block]:
         for job in material.jobs
     ]
     networks = {each.sha256: each for job in material.jobs for each in job.checkpoints}
-    hashes = [(each.name, Code(each.sha256)) for each in networks.values()]
+    hashes = [(Code(each.sha256), each.name) for each in networks.values()]
     blocks: list[Block] = [
         Heading("Seeds and hashes"),
         Paragraph(
@@ -46,7 +46,7 @@ def _seeds(material: Material) -> list[Block]:
         Table("The jobs and their seeds.", ("Kind", "Job", "Seed"), rows),
     ]
     if hashes:
-        blocks.append(Table("The networks’ files.", ("Network", "SHA-256"), hashes))
+        blocks.append(Table("The networks’ files.", ("SHA-256", "Network"), hashes))
     return blocks
 
 
@@ -55,8 +55,7 @@ def _has_seed(job: MadeJob) -> bool:
 
 
 def _repeating(material: Material) -> list[Block]:
-    kinds = {job.kind for job in material.jobs}
-    scripts = [f"python {kind}.py --help" for kind in SCRIPTS if kind in kinds]
+    scripts = [f"python {path.name} --help" for path in scripts_of(material)]
     blocks: list[Block] = [
         Heading("How to repeat it"),
         Paragraph(

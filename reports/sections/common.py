@@ -151,7 +151,8 @@ def network_blocks(context: Context, checkpoint: CheckpointFile | None) -> list[
         ("Source", str(checkpoint.facts.get("source") or NOT_SET)),
         ("SHA-256", Code(checkpoint.sha256)),
     ]
-    return [Table(f"The {what} that was used.", ("Fact", "Value"), rows)]
+    done = "made" if checkpoint.field == "made" else "used"
+    return [Table(f"The {what} that was {done}.", ("Fact", "Value"), rows)]
 
 
 def _parameters(checkpoint: CheckpointFile) -> str:

@@ -109,14 +109,15 @@ def run_script(folder: Path, *arguments: str) -> str:
 
 def test_the_unzipped_script_samples_from_its_own_code(sampled, unpack):
     folder = unpack(build_archive(Material(None, [sampled]), MADE))
-    asked = "import diffusion, sys; sys.stdout.write(diffusion.__file__)"
+    with (folder / "diffusion/__init__.py").open("a") as module:
+        module.write("print('the unzipped code')\n")
 
     output = run_script(folder, "sample.py", "--precision", "float32", "--count", "2")
 
+    assert "the unzipped code" in output
     assert "2 faces are in" in output
     assert load_faces(folder / "out/sample/images.npy").shape == (2, 48, 48)
     assert (folder / "out/sample/collage.png").read_bytes().startswith(b"\x89PNG")
-    assert Path(run_script(folder, "-c", asked)).is_relative_to(folder)
 
 
 def test_every_script_is_short_and_imports_nothing_of_the_queue():

@@ -241,7 +241,7 @@ def test_seeds_and_hashes_are_listed(sections, all_kinds):
     blocks = sections["Seeds and hashes"]
 
     assert ["merge", "two", "2"] in table(blocks, "jobs and their seeds")
-    hashes = {row[1] for row in table(blocks, "networks’ files")}
+    hashes = {row[0] for row in table(blocks, "networks’ files")}
     assert hashes == {each.sha256 for job in all_kinds for each in job.checkpoints}
 
 

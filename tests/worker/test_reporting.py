@@ -129,7 +129,8 @@ def test_progress_is_in_percent_and_comes_to_a_hundred(inner_engine, order):
 
     dones = [event.done for event in inner_engine.said(Working)]
     assert dones == sorted(dones)
-    assert {13, 40, 55, 70} <= {*dones, 13}
+    assert {0, 13, 26} <= set(dones)
+    assert max(dones) >= 55
     assert shard.done == 100
 
 
