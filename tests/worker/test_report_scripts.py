@@ -1,0 +1,81 @@
+"""The scripts of a report's zip make the bytes that the engine makes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.messages import ShardOrder
+from jobs.requests import SampleParams
+from jobs.works import FileReference, SampleWork, SyntheticDataset
+from reports.scripts import sample
+
+
+@pytest.fixture
+def run_script(monkeypatch, tmp_path, artifacts, worker_settings) -> Callable[..., bytes]:
+    """Runs a script in this process, and gives the images that it wrote."""
+
+    def run(script: Any, params: Any, *options: str, **networks: FileReference) -> bytes:
+        store = Path(worker_settings.artifacts_url)
+        files = {f"{field}_file": str(store / file.path) for field, file in networks.items()}
+        path, out = tmp_path / "params.json", tmp_path / "out"
+        path.write_text(json.dumps(params.model_dump(mode="json") | files))
+        arguments = ["--params", str(path), "--out", str(out), "--precision", "float32"]
+        monkeypatch.setattr(sys, "argv", ["script", *arguments, *options])
+        script.main()
+        assert (out / "collage.png").exists()
+        return (out / "images.npy").read_bytes()
+
+    return run
+
+
+def order(work: Any) -> ShardOrder:
+    return ShardOrder(job_id="job", shard_id="job-0", attempt=1, work=work)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"variance": "posterior"},
+        {"sampler": "ddim", "eta": 0.5, "timesteps": "trailing"},
+        {"sampler": "dpmpp_2m", "clip_x_0": True},
+    ],
+)
+def test_sample(inner_engine, run_script, keep_network, params):
+    network = keep_network()
+    asked = SampleParams(seed=7, count=3, num_inference_steps=4, **params)
+    work = SampleWork(params=asked, checkpoint=network, first_image=0, image_count=3)
+
+    made = inner_engine.run(order(work))["images.npy"].content
+
+    assert run_script(sample, asked, checkpoint=network) == made
+
+
+def test_sample_from_a_prior(inner_engine, run_script, keep_network, monkeypatch):
+    network = keep_network()
+    asked = SampleParams(
+        seed=7, count=2, num_inference_steps=2, prior="data", prior_dataset="synthetic"
+    )
+    dataset = SyntheticDataset(count=60, seed=1)
+    work = SampleWork(
+        params=asked, checkpoint=network, prior_dataset=dataset, first_image=0, image_count=2
+    )
+    render = sample.synthetic_faces
+    monkeypatch.setattr(sample, "synthetic_faces", lambda count, seed: render(60, seed))
+
+    made = inner_engine.run(order(work))["images.npy"].content
+
+    assert run_script(sample, asked, checkpoint=network) == made
+
+
+def test_options_make_it_short(run_script, keep_network):
+    asked = SampleParams(seed=7)
+
+    images = run_script(
+        sample, asked, "--count", "2", "--num-inference-steps", "3", checkpoint=keep_network()
+    )
+
+    assert len(images) == 128 + 2 * 48 * 48
