@@ -10,6 +10,7 @@ COPY dispatcher dispatcher
 COPY formats formats
 COPY jobs jobs
 COPY migrations migrations
+COPY reports reports
 COPY synthetic synthetic
 COPY worker worker
 RUN pip install --no-cache-dir --constraint constraints.txt --upgrade pip \
@@ -26,6 +27,7 @@ USER root
 # One with CPU wheels makes a smaller image: --build-arg TORCH_INDEX=…
 ARG TORCH_INDEX=""
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
-    --constraint /darkroom/constraints.txt torch
+    --constraint /darkroom/constraints.txt torch \
+    && pip install --no-cache-dir --constraint /darkroom/constraints.txt typst
 USER darkroom
 CMD ["worker"]

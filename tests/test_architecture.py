@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     *("api", "benchmarks", "darkroom", "dashboard", "diffusion", "dispatcher"),
-    *("formats", "jobs", "synthetic", "worker"),
+    *("formats", "jobs", "reports", "synthetic", "worker"),
 )
 LONGEST_FILE = 300
 
@@ -60,6 +60,7 @@ def test_the_import_contracts_hold() -> None:
         "darkroom",
         "jobs",
         "formats",
+        "reports",
         "synthetic",
     ],
 )

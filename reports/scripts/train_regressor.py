@@ -1,0 +1,80 @@
+"""Train the age regressor as the job did, and write its checkpoint and metrics.json.
+
+python train_regressor.py                                the job's own training
+python train_regressor.py --images 20000                 short on a CPU
+python train_regressor.py --faces faces.npy.gz --ages ages.npy      where the job's were uploaded
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diffusion import load_checkpoint, save_checkpoint
+from diffusion.aged_faces import FacesWithAges
+from diffusion.regressor_description import describe_regressor
+from diffusion.regressor_training import RegressorTraining
+from diffusion.training_options import RegressorOptions, TrainingLimit
+from formats.faces import load_ages, load_faces
+from synthetic import synthetic_faces
+
+HERE = Path(__file__).parent
+DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
+LIMITS = ("steps", "images", "minutes")
+OPTIONS = (
+    *("width", "batch_size", "learning_rate", "warmup_steps", "ema_decay", "gradient_norm"),
+    *("horizontal_flips", "seed", "start", "shifts", "weight_decay", "patience"),
+    "holdout_fraction",
+)
+
+
+def main() -> None:
+    """Read the options, train, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--params", type=Path, default=HERE / "train_regressor" / "params.json")
+    parser.add_argument("--out", type=Path, default=HERE / "out" / "train_regressor")
+    parser.add_argument("--images", type=int, help="that the network sees in all")
+    parser.add_argument("--precision", choices=DTYPES, default="auto", help="of the network")
+    parser.add_argument("--faces", type=Path, help="uint8 (N, 48, 48), .npy or .npy.gz")
+    parser.add_argument("--ages", type=Path, help="years (N,), .npy or .npy.gz")
+    options = parser.parse_args()
+    params = json.loads(options.params.read_text(encoding="utf-8"))
+    if options.images is not None:
+        params |= dict.fromkeys(LIMITS) | {"images": options.images}
+    if (options.faces is None) != (options.ages is None):
+        parser.error("give both --faces and --ages, or neither")
+    if options.faces is not None:
+        data = FacesWithAges(load_faces(options.faces), load_ages(options.ages))
+    elif params["dataset"] == "synthetic":
+        data = FacesWithAges(*synthetic_faces(params["synthetic_count"], params["synthetic_seed"]))
+    else:
+        parser.error("the job's faces were uploaded and are not here: give --faces and --ages")
+    options.out.mkdir(parents=True, exist_ok=True)
+    train(params, data, DTYPES[options.precision], options.out)
+
+
+def train(
+    params: dict[str, Any], data: FacesWithAges, dtype: torch.dtype | None, out: Path
+) -> None:
+    """Train to the limit; write the best weights, and the errors by tenth of T."""
+    predictor = load_checkpoint(HERE / params["checkpoint_file"])
+    options = RegressorOptions(**{name: params[name] for name in OPTIONS})
+    limit = TrainingLimit(**{name: params[name] for name in LIMITS})
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    how: dict[str, Any] = {"device": device, "dtype": dtype}
+    training = RegressorTraining(data, options, limit, predictor=predictor, **how)
+    for _ in training.run():
+        print(f"{training.share:.1%}, {training.images_seen} images seen", end="\r")
+    errors = list(training.held_out_errors())
+    described = describe_regressor(training, predictor, params["dataset"], errors)
+    save_checkpoint(out / "regressor.safetensors", training.best, described)
+    (out / "metrics.json").write_text(json.dumps(described.metrics, indent=1), encoding="utf-8")
+    print(f"the regressor is in {out}; MAE for t ≤ T/10: {described.metrics['mae_low_noise']}")
+
+
+if __name__ == "__main__":
+    main()
