@@ -32,9 +32,8 @@ OPTIONS = (
 
 def main() -> None:
     """Read the options, train, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    shown = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shown)
     parser.add_argument("--params", type=Path, default=HERE / "train_regressor" / "params.json")
     parser.add_argument("--out", type=Path, default=HERE / "out" / "train_regressor")
     parser.add_argument("--images", type=int, help="that the network sees in all")
@@ -69,9 +68,10 @@ def train(
     training = RegressorTraining(data, options, limit, predictor=predictor, **how)
     for _ in training.run():
         print(f"{training.share:.1%}, {training.images_seen} images seen", end="\r")
-    errors = list(training.held_out_errors())
-    described = describe_regressor(training, predictor, params["dataset"], errors)
-    save_checkpoint(out / "regressor.safetensors", training.best, described)
+    held_out = list(training.held_out_errors())
+    described = describe_regressor(training, predictor, params["dataset"], held_out)
+    path = out / "regressor.safetensors"
+    save_checkpoint(path, training.best, described, dtype=torch.float16)  # as the job does
     (out / "metrics.json").write_text(json.dumps(described.metrics, indent=1), encoding="utf-8")
     print(f"the regressor is in {out}; MAE for t ≤ T/10: {described.metrics['mae_low_noise']}")
 
