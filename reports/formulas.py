@@ -152,7 +152,7 @@ GRADIENT = Formula(
     "of z t and t",
 )
 GRADIENT_X = Formula(
-    "nabla_(z_t) log Pr(y | z_t), quad hat(y) = upright(f)[hat(x)(z_t), dot.c]",
+    "nabla_(z_t) log Pr(y | z_t), quad hat(y) = upright(f)[hat(x)(z_t), 1]",
     "the gradient, with respect to z t, of the log probability of y given z t, where y-hat is f "
     "at the predicted x-hat of z t",
 )
