@@ -1,17 +1,39 @@
 """The scripts of a report's zip make the bytes that the engine makes."""
 
+import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+from diffusion import SampleStep, plan, predictor, save_checkpoint, start_noise
+from diffusion.checkpoints import load_regressor
+from diffusion.guidance import AgeGuide, GuidanceOptions
+from diffusion.regressor import AgeRegressor
+from diffusion.sampling import guided_sample as sample_guided
+from formats.checkpoint import sha256_of
+from formats.description import CheckpointDescription
+from formats.faces import from_unit_range
+from jobs.artifacts import checkpoint_path
 from jobs.messages import ShardOrder
-from jobs.requests import SampleParams, TrainRegressorParams
-from jobs.works import FileReference, SampleWork, SyntheticDataset, TrainRegressorWork
-from reports.scripts import sample, train_regressor
+from jobs.requests import GuidedSampleParams, MergeParams, SampleParams, TrainRegressorParams
+from jobs.works import (
+    DatasetFace,
+    FileReference,
+    MergeSources,
+    MergeWork,
+    SampleWork,
+    SyntheticDataset,
+    TrainRegressorWork,
+)
+from reports.scripts import guided_sample, merge, sample, train_regressor
+from synthetic import synthetic_faces
+from worker.engine.stored_files import read_checkpoint
 
 
 @pytest.fixture
@@ -30,6 +52,21 @@ def run_script(monkeypatch, tmp_path, artifacts, worker_settings) -> Callable[..
         return images.read_bytes() if images.exists() else b""
 
     return run
+
+
+@pytest.fixture
+def keep_regressor(artifacts, tmp_path) -> Callable[[], FileReference]:
+    """Keeps an untrained age regressor in the store."""
+
+    def keep() -> FileReference:
+        torch.manual_seed(1)
+        path = tmp_path / "regressor.safetensors"
+        save_checkpoint(path, AgeRegressor(8), CheckpointDescription("age_regressor", 8))
+        sha256 = sha256_of(path)
+        artifacts.write_bytes(checkpoint_path(sha256), path.read_bytes())
+        return FileReference(path=checkpoint_path(sha256), sha256=sha256)
+
+    return keep
 
 
 def order(work: Any) -> ShardOrder:
@@ -109,3 +146,73 @@ def test_faces_that_were_uploaded_are_asked_for(run_script, keep_network, capsys
         run_script(train_regressor, asked, checkpoint=keep_network())
 
     assert "give --faces and --ages" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"mask": "top_bottom"},
+        {"sampler": "ddim", "eta": 0.5, "method": "repaint", "jump_length": 2, "resamplings": 2},
+    ],
+)
+def test_merge(inner_engine, run_script, keep_network, tmp_path, params):
+    network = keep_network()
+    sources, _ = synthetic_faces(4, 1)
+    np.save(tmp_path / "sources.npy", sources.reshape(2, 2, 48, 48))
+    faces = [[0, 1], [2, 3]]
+    asked = MergeParams(seed=7, faces=faces, timesteps=[50, 600], num_inference_steps=8, **params)
+    pairs = [(DatasetFace(index=first), DatasetFace(index=second)) for first, second in faces]
+    dataset = SyntheticDataset(count=10, seed=1)
+    merged = MergeSources(pairs=pairs, dataset=dataset, mask=None)
+
+    made = [
+        images_of(
+            inner_engine,
+            MergeWork(
+                params=asked, checkpoint=network, sources=merged, first_image=first, image_count=2
+            ),
+        )
+        for first in (0, 2)
+    ]
+
+    images = np.load(io.BytesIO(run_script(merge, asked, checkpoint=network)))
+    assert np.array_equal(images, np.concatenate(made))
+
+
+def images_of(engine, work) -> np.ndarray:
+    files = engine.run(order(work))
+    return np.load(io.BytesIO(files["images.npy"].content))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"guidance": "plain", "shared_noise": False},
+        {"sampler": "ddim", "guidance_gradient": "x_0", "guidance": "plain", "guidance_clip": 0.2},
+    ],
+)
+def test_guided_sample(run_script, keep_network, keep_regressor, artifacts, params):
+    network, regressor = keep_network(), keep_regressor()
+    asked = GuidedSampleParams(
+        seed=7, target_ages=[20, 70], faces_per_age=2, num_inference_steps=3, **params
+    )
+
+    images = run_script(guided_sample, asked, checkpoint=network, regressor=regressor)
+
+    columns = [0, 1, 0, 1] if asked.shared_noise else [0, 1, 2, 3]
+    checkpoint = read_checkpoint(artifacts, network)
+    options = GuidanceOptions(
+        likelihood="plain",
+        scale=0.2,
+        form="mean" if asked.sampler == "ddpm" else "eps",
+        gradient=asked.guidance_gradient,
+        clip=asked.guidance_clip,
+    )
+    path = Path(artifacts.url) / regressor.path
+    guide = AgeGuide(load_regressor(path), options, [20, 20, 70, 70], predictor=checkpoint.model)
+    table = plan(asked.sampler, checkpoint.betas, 3)
+    predict = predictor(checkpoint.model, dtype=torch.float32)
+    start = SampleStep(0, start_noise(None, checkpoint.betas, 7, columns))
+    *_, last = sample_guided(predict, table, guide, 7, columns, start)
+    expected = from_unit_range(last.z[:, 0].numpy())
+    assert np.array_equal(np.load(io.BytesIO(images)), expected)

@@ -1,0 +1,83 @@
+"""Sample faces at target ages as the job did, and write images.npy and collage.png.
+
+python guided_sample.py --help     without options: the same bytes, on the same kind of machine
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffusion import SampleStep, has_fast_bfloat16, load_checkpoint, plan, predictor, start_noise
+from diffusion.checkpoints import load_regressor
+from diffusion.guidance import AgeGuide, GuidanceOptions
+from diffusion.sampling import guided_sample
+from formats.faces import from_unit_range
+from formats.pictures import collage, encode_png
+
+HERE = Path(__file__).parent
+DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
+BATCH = 25  # faces at once, as in the job
+SCALES = {"plain": 0.2, "calibrated": 2.0}
+
+
+def main() -> None:
+    """Read the options, sample, write."""
+    shown = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shown)
+    parser.add_argument("--params", type=Path, default=HERE / "guided_sample" / "params.json")
+    parser.add_argument("--out", type=Path, default=HERE / "out" / "guided_sample")
+    parser.add_argument("--faces-per-age", type=int, help="columns of the collage")
+    parser.add_argument("--num-inference-steps", type=int, help="1 … T")
+    parser.add_argument("--precision", choices=DTYPES, default="auto")
+    options = parser.parse_args()
+    params = json.loads(options.params.read_text(encoding="utf-8"))
+    for name in ("faces_per_age", "num_inference_steps"):
+        params[name] = getattr(options, name) or params[name]
+    images = sample_faces(params, DTYPES[options.precision])
+    options.out.mkdir(parents=True, exist_ok=True)
+    np.save(options.out / "images.npy", images, allow_pickle=False)
+    sheet = collage(images, params["faces_per_age"])
+    (options.out / "collage.png").write_bytes(encode_png(sheet, {"params": params}))
+    print(f"{len(images)} faces are in {options.out}")
+
+
+def sample_faces(params: dict[str, Any], dtype: torch.dtype | None) -> NDArray[np.uint8]:
+    """Faces age by age, uint8 (n, 48, 48)."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = dtype or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
+    checkpoint = load_checkpoint(HERE / params["checkpoint_file"])
+    regressor = load_regressor(HERE / params["regressor_file"])
+    model, betas, seed, how = checkpoint.model, checkpoint.betas, params["seed"], _guidance(params)
+    names = ("sampler", "num_inference_steps", "clip_x_0", "variance", "eta", "timesteps")
+    chosen = {name: params[name] for name in names if params[name] is not None}
+    predict, table = predictor(model, device, dtype), plan(betas=betas, **chosen)
+    prior = checkpoint.prior if params["prior"] == "data" else None
+    ages = np.repeat(params["target_ages"], params["faces_per_age"])
+    period = params["faces_per_age"] if params["shared_noise"] else len(ages)
+    noises = [i % period for i in range(len(ages))]
+    pieces = []
+    for first in range(0, len(ages), BATCH):
+        indices, targets = noises[first : first + BATCH], ages[first : first + BATCH].tolist()
+        guide = AgeGuide(regressor, how, targets, predictor=model, device=device, dtype=dtype)
+        start = SampleStep(0, start_noise(prior, betas, seed, indices).to(device))
+        *_, last = guided_sample(predict, table, guide, seed, indices, start)
+        pieces.append(from_unit_range(last.z[:, 0].float().cpu().numpy()))
+    return np.concatenate(pieces)
+
+
+def _guidance(params: dict[str, Any]) -> GuidanceOptions:
+    told = {name: params[name] for name in params if params[name] is not None}
+    given = {n.removeprefix("guidance_"): told[n] for n in told if n.startswith("guidance")}
+    given["likelihood"] = given.pop("guidance")
+    given.setdefault("scale", SCALES[given["likelihood"]])
+    given.setdefault("form", "mean" if params["sampler"] == "ddpm" else "eps")
+    return GuidanceOptions(**given)
+
+
+if __name__ == "__main__":
+    main()
