@@ -51,7 +51,12 @@ class ReportKind(Kind[ReportParams]):
     def work(self, session: Session, job: Job, shard: Shard, params: ReportParams) -> AnyWork:
         """All that is known of the jobs, and where their files lie."""
         jobs = [_reported(session, session.get_one(Job, job_id)) for job_id in params.jobs]
-        return ReportWork(params=params, jobs=jobs)
+        return ReportWork(
+            params=params,
+            jobs=jobs,
+            submitter=job.submitter,
+            submitted_on=job.created_at.date(),
+        )
 
 
 def _reported(session: Session, job: Job) -> ReportedJob:

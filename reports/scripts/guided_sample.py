@@ -21,8 +21,7 @@ from formats.pictures import collage, encode_png
 
 HERE = Path(__file__).parent
 DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
-BATCH = 25  # faces at once, as in the job
-SCALES = {"plain": 0.2, "calibrated": 2.0}
+BATCH, SCALES = 25, {"plain": 0.2, "calibrated": 2.0}  # as in the job
 
 
 def main() -> None:
@@ -36,8 +35,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=DTYPES, default="auto")
     options = parser.parse_args()
     params = json.loads(options.params.read_text(encoding="utf-8"))
-    for name in ("faces_per_age", "num_inference_steps"):
-        params[name] = getattr(options, name) or params[name]
+    params["faces_per_age"] = options.faces_per_age or params["faces_per_age"]
+    params["num_inference_steps"] = options.num_inference_steps or params["num_inference_steps"]
     images = sample_faces(params, DTYPES[options.precision])
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "images.npy", images, allow_pickle=False)
@@ -51,32 +50,30 @@ def sample_faces(params: dict[str, Any], dtype: torch.dtype | None) -> NDArray[n
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = dtype or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     checkpoint = load_checkpoint(HERE / params["checkpoint_file"])
-    regressor = load_regressor(HERE / params["regressor_file"])
-    model, betas, seed, how = checkpoint.model, checkpoint.betas, params["seed"], _guidance(params)
+    regressor, how = load_regressor(HERE / params["regressor_file"]), _guidance(params)
+    model, betas, seed = checkpoint.model, checkpoint.betas, params["seed"]
     names = ("sampler", "num_inference_steps", "clip_x_0", "variance", "eta", "timesteps")
     chosen = {name: params[name] for name in names if params[name] is not None}
     predict, table = predictor(model, device, dtype), plan(betas=betas, **chosen)
     prior = checkpoint.prior if params["prior"] == "data" else None
     ages = np.repeat(params["target_ages"], params["faces_per_age"])
-    period = params["faces_per_age"] if params["shared_noise"] else len(ages)
-    noises = [i % period for i in range(len(ages))]
+    noises = np.arange(len(ages)) % (params["faces_per_age"] if params["shared_noise"] else 2**32)
     pieces = []
     for first in range(0, len(ages), BATCH):
-        indices, targets = noises[first : first + BATCH], ages[first : first + BATCH].tolist()
+        indices, targets = (each[first : first + BATCH].tolist() for each in (noises, ages))
         guide = AgeGuide(regressor, how, targets, predictor=model, device=device, dtype=dtype)
-        start = SampleStep(0, start_noise(prior, betas, seed, indices).to(device))
-        *_, last = guided_sample(predict, table, guide, seed, indices, start)
+        z = start_noise(prior, betas, seed, indices).to(device)
+        *_, last = guided_sample(predict, table, guide, seed, indices, SampleStep(0, z))
         pieces.append(from_unit_range(last.z[:, 0].float().cpu().numpy()))
     return np.concatenate(pieces)
 
 
 def _guidance(params: dict[str, Any]) -> GuidanceOptions:
-    told = {name: params[name] for name in params if params[name] is not None}
-    given = {n.removeprefix("guidance_"): told[n] for n in told if n.startswith("guidance")}
-    given["likelihood"] = given.pop("guidance")
-    given.setdefault("scale", SCALES[given["likelihood"]])
-    given.setdefault("form", "mean" if params["sampler"] == "ddpm" else "eps")
-    return GuidanceOptions(**given)
+    told = {n: value for n, value in params.items() if n[:8] == "guidance" and value is not None}
+    given = {n.removeprefix("guidance_"): told[n] for n in told if n != "guidance"}
+    given["likelihood"] = told["guidance"]
+    form = "mean" if params["sampler"] == "ddpm" else "eps"
+    return GuidanceOptions(**{"scale": SCALES[told["guidance"]], "form": form} | given)
 
 
 if __name__ == "__main__":

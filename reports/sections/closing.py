@@ -67,6 +67,8 @@ def _repeating(material: Material) -> list[Block]:
             ]
         ),
         Commands(
+            "darkroom submit batch jobs.json --watch\n"
+            "# or\n"
             "curl -H 'Content-Type: application/json' --data @jobs.json \\\n"
             "    http://127.0.0.1:8000/api/v1/batches"
         ),
