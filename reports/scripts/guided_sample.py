@@ -5,6 +5,7 @@ python guided_sample.py --help     without options: the same bytes, on the same 
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffusion import SampleStep, has_fast_bfloat16, load_checkpoint, plan, predictor, start_noise
 from diffusion.checkpoints import load_regressor
+from diffusion.fixed_batches import in_fixed_batches
 from diffusion.guidance import AgeGuide, GuidanceOptions
 from diffusion.sampling import guided_sample
 from formats.faces import from_unit_range
@@ -21,13 +23,12 @@ from formats.pictures import collage, encode_png
 
 HERE = Path(__file__).parent
 DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
-BATCH, SCALES = 25, {"plain": 0.2, "calibrated": 2.0}  # as in the job
+BATCH = 25  # faces at once, as in the job
 
 
 def main() -> None:
     """Read the options, sample, write."""
-    shown = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shown)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=Path, default=HERE / "guided_sample" / "params.json")
     parser.add_argument("--out", type=Path, default=HERE / "out" / "guided_sample")
     parser.add_argument("--faces-per-age", type=int, help="columns of the collage")
@@ -40,8 +41,8 @@ def main() -> None:
     images = sample_faces(params, DTYPES[options.precision])
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "images.npy", images, allow_pickle=False)
-    sheet = collage(images, params["faces_per_age"])
-    (options.out / "collage.png").write_bytes(encode_png(sheet, {"params": params}))
+    sheet = encode_png(collage(images, params["faces_per_age"]), {"params": params})
+    (options.out / "collage.png").write_bytes(sheet)
     print(f"{len(images)} faces are in {options.out}")
 
 
@@ -55,6 +56,8 @@ def sample_faces(params: dict[str, Any], dtype: torch.dtype | None) -> NDArray[n
     names = ("sampler", "num_inference_steps", "clip_x_0", "variance", "eta", "timesteps")
     chosen = {name: params[name] for name in names if params[name] is not None}
     predict, table = predictor(model, device, dtype), plan(betas=betas, **chosen)
+    if device.type == "cpu" and dtype == torch.float32:  # a face must not depend on its company
+        predict = partial(in_fixed_batches, predict)
     prior = checkpoint.prior if params["prior"] == "data" else None
     ages = np.repeat(params["target_ages"], params["faces_per_age"])
     noises = np.arange(len(ages)) % (params["faces_per_age"] if params["shared_noise"] else 2**32)
@@ -69,11 +72,8 @@ def sample_faces(params: dict[str, Any], dtype: torch.dtype | None) -> NDArray[n
 
 
 def _guidance(params: dict[str, Any]) -> GuidanceOptions:
-    told = {n: value for n, value in params.items() if n[:8] == "guidance" and value is not None}
-    given = {n.removeprefix("guidance_"): told[n] for n in told if n != "guidance"}
-    given["likelihood"] = told["guidance"]
-    form = "mean" if params["sampler"] == "ddpm" else "eps"
-    return GuidanceOptions(**{"scale": SCALES[told["guidance"]], "form": form} | given)
+    names = [n for n in params if n.startswith("guidance_") and params[n] is not None]
+    return GuidanceOptions(params["guidance"], **{name[9:]: params[name] for name in names})
 
 
 if __name__ == "__main__":

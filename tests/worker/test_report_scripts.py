@@ -11,20 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import SampleStep, plan, predictor, save_checkpoint, start_noise
-from diffusion.checkpoints import load_regressor
-from diffusion.guidance import AgeGuide, GuidanceOptions
+from diffusion import save_checkpoint
 from diffusion.regressor import AgeRegressor
-from diffusion.sampling import guided_sample as sample_guided
 from formats.checkpoint import sha256_of
 from formats.description import CheckpointDescription
-from formats.faces import from_unit_range
 from jobs.artifacts import checkpoint_path
 from jobs.messages import ShardOrder
 from jobs.requests import GuidedSampleParams, MergeParams, SampleParams, TrainRegressorParams
 from jobs.works import (
     DatasetFace,
     FileReference,
+    GuidedSampleWork,
     MergeSources,
     MergeWork,
     SampleWork,
@@ -33,7 +30,6 @@ from jobs.works import (
 )
 from reports.scripts import guided_sample, merge, sample, train_regressor
 from synthetic import synthetic_faces
-from worker.engine.stored_files import read_checkpoint
 
 
 @pytest.fixture
@@ -187,32 +183,22 @@ def images_of(engine, work) -> np.ndarray:
 @pytest.mark.parametrize(
     "params",
     [
-        {"guidance": "plain", "shared_noise": False},
-        {"sampler": "ddim", "guidance_gradient": "x_0", "guidance": "plain", "guidance_clip": 0.2},
+        {"guidance_form": "mean", "shared_noise": False},
+        {
+            **{"sampler": "ddim", "guidance_form": "eps", "guidance_gradient": "x_0"},
+            **{"guidance_clip": 0.2, "guidance_sigma_max": 5.0},
+        },
     ],
 )
-def test_guided_sample(run_script, keep_network, keep_regressor, artifacts, params):
-    network, regressor = keep_network(), keep_regressor()
+def test_guided_sample(inner_engine, run_script, keep_network, keep_regressor, params):
+    networks = {"checkpoint": keep_network(), "regressor": keep_regressor()}
     asked = GuidedSampleParams(
-        seed=7, target_ages=[20, 70], faces_per_age=2, num_inference_steps=3, **params
+        **{"seed": 7, "target_ages": [20, 70], "faces_per_age": 3, "num_inference_steps": 3},
+        **{"guidance": "plain", "guidance_scale": 0.2},
+        **params,
     )
+    work = GuidedSampleWork(params=asked, **networks, first_image=0, image_count=6)
 
-    images = run_script(guided_sample, asked, checkpoint=network, regressor=regressor)
+    made = inner_engine.run(order(work))["images.npy"].content
 
-    columns = [0, 1, 0, 1] if asked.shared_noise else [0, 1, 2, 3]
-    checkpoint = read_checkpoint(artifacts, network)
-    options = GuidanceOptions(
-        likelihood="plain",
-        scale=0.2,
-        form="mean" if asked.sampler == "ddpm" else "eps",
-        gradient=asked.guidance_gradient,
-        clip=asked.guidance_clip,
-    )
-    path = Path(artifacts.url) / regressor.path
-    guide = AgeGuide(load_regressor(path), options, [20, 20, 70, 70], predictor=checkpoint.model)
-    table = plan(asked.sampler, checkpoint.betas, 3)
-    predict = predictor(checkpoint.model, dtype=torch.float32)
-    start = SampleStep(0, start_noise(None, checkpoint.betas, 7, columns))
-    *_, last = sample_guided(predict, table, guide, 7, columns, start)
-    expected = from_unit_range(last.z[:, 0].numpy())
-    assert np.array_equal(np.load(io.BytesIO(images)), expected)
+    assert run_script(guided_sample, asked, **networks) == made
