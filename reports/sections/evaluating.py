@@ -6,6 +6,7 @@ from typing import Any
 from reports.contents import Block, Heading, Paragraph, Table, Text
 from reports.material import MadeJob
 from reports.sections.common import (
+    NOT_SET,
     Context,
     fixed,
     headed,
@@ -56,7 +57,14 @@ EVALUATED: Mapping[str, str] = {
     "merge": "Evaluation of the merged faces",
     "guided_sample": "Evaluation of the faces at target ages",
 }
-ALONE = ("loss", "n", "seed", "images", "searched_faces")  # numbers that are said elsewhere
+ALONE = (
+    "loss",
+    "n",
+    "seed",
+    "images",
+    "searched_faces",
+    "plain_faces",
+)  # numbers that are said elsewhere
 
 
 def evaluating_section(context: Context, job: MadeJob) -> list[Block]:
@@ -107,8 +115,13 @@ def _merges(metrics: Mapping[str, Any]) -> list[Block]:
         return []
     caption = (
         "Merged faces by timestep: how visible the seam is, and how much each half is still like "
-        "the face that it comes from (correlation of pixels, at most 1)."
+        "the face that it comes from (correlation of pixels, at most 1). Means over the pairs, "
+        "each with its standard error."
     )
+    plain = _cell("seam_energy", metrics.get("plain_seam_energy"))
+    if plain != NOT_SET:
+        faces = number(metrics.get("plain_faces"))
+        caption += f" Of {faces} faces that were never merged the seam energy is {plain}."
     return [Heading("Seam and likeness", 2), _row_table(rows, MERGE_COLUMNS, caption)]
 
 
@@ -120,8 +133,10 @@ def _rows(values: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _row_table(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str], caption: str) -> Table:
-    """Known columns first, in their order, then others that hold numbers."""
-    found = [key for key in rows[0] if _is_number(rows[0][key])]
+    """Known columns first, in their order, then others that hold figures."""
+    found = dict.fromkeys(
+        key for row in rows for key, value in row.items() if _cell(key, value) != NOT_SET
+    )
     keys = [key for key in named if key in found] + [key for key in found if key not in named]
     keys = keys[:MOST_COLUMNS]
     head: list[Text] = [named.get(key, _words(key)) for key in keys]
@@ -130,6 +145,10 @@ def _row_table(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str], capt
 
 
 def _cell(key: str, value: Any) -> str:
+    """A figure, or one with its error: `{value, error}`."""
+    if isinstance(value, Mapping):
+        told, error = _cell(key, value.get("value")), _cell(key, value.get("error"))
+        return told if NOT_SET in (told, error) else f"{told} ± {error}"
     if key in ("target", "t", "n"):
         return number(value)
     return fixed(value, 1 if key.startswith("judged") else 3)
@@ -137,7 +156,7 @@ def _cell(key: str, value: Any) -> str:
 
 def _figures(metrics: Mapping[str, Any]) -> list[Block]:
     figures = _rows(metrics.get("figures"))
-    if not figures:
+    if not figures or _rows(metrics.get("merge")):  # whose table holds the same
         return []
     rows = [
         (

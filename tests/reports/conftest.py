@@ -41,7 +41,10 @@ CURVES = {
 AGES = [
     {"target": age, "judged_mean": age + 1.5, "judged_error": 1.5, "n": 2} for age in (18, 40.5)
 ]
-SEAMS = [{"t": 100, "seam_energy": 1.4, "correlation_first": 0.97, "correlation_second": 0.96}]
+SEAMS = [
+    {"t": 100, "seam_energy": None, "correlation_first": {"value": 0.97, "error": 0.004}},
+    {"t": 300, "seam_energy": {"value": 1.25, "error": 0.125}, "correlation_first": 0.75},
+]
 FIGURES = [{"name": "frechet_distance", "value": 0.25, "standard_error": 0.01, "floor": None}]
 
 
@@ -115,7 +118,10 @@ def all_kinds(make_checkpoint: Callable[..., CheckpointFile]) -> list[MadeJob]:
         ),
         MadeJob(
             *("six", "evaluate", None, params(EvaluateParams(job="two"))),
-            metrics={"images": 4, "merge": SEAMS},
+            metrics={
+                **{"images": 4, "merge": SEAMS, "figures": FIGURES, "plain_faces": 500},
+                "plain_seam_energy": {"value": 1.125, "error": 0.03125},
+            },
         ),
         MadeJob(
             *("seven", "train_ddpm", None, params(TrainDdpmParams(seed=5, width=8))),
