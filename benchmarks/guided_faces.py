@@ -1,0 +1,175 @@
+"""`python -m benchmarks.guided_faces`: how scale, form and interval of guidance change the faces.
+
+Samples faces at 18, 40, 60 and 80 years by the bundled networks, one row for each setting, beside
+unguided ones from the same noise, and writes a table and a contact sheet. What is sampled is kept
+in the work folder, and gone on from.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import jobs
+from benchmarks.guidance import GuidanceRow, cells, head, measure_row
+from diffusion import (
+    Checkpoint,
+    SampleStep,
+    load_checkpoint,
+    load_feature_network,
+    plan,
+    predictor,
+    start_noise,
+)
+from diffusion.checkpoints import RegressorCheckpoint, load_regressor
+from diffusion.fixed_batches import in_fixed_batches
+from diffusion.guidance import AgeGuide, GuidanceOptions
+from diffusion.judge import load_judge
+from diffusion.plan import Plan
+from diffusion.sampling import guided_sample
+from formats.faces import Faces, from_unit_range
+from formats.figures import labelled_collage
+from formats.pictures import encode_png
+
+BUNDLED = Path(jobs.__file__).parent / "bundled"
+AGES = (18.0, 40.0, 60.0, 80.0)
+SEED = 2026
+BATCH = 20
+SHOWN = 12  # faces of each age on the sheet
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the table."""
+
+    name: str
+    guidance: GuidanceOptions
+    sampler: str = "dpmpp_2m"
+    steps: int = 20
+
+
+_CALIBRATED = GuidanceOptions("calibrated", 2.0, "eps")
+_PLAIN = GuidanceOptions("plain", 0.2, "mean")
+
+
+def settings(steps: int) -> list[Setting]:
+    """All rows, those of ancestral sampling in so many steps."""
+    few = [
+        Setting(f"calibrated {scale:g}", replace(_CALIBRATED, scale=scale))
+        for scale in (1.0, 2.0, 4.0, 8.0)
+    ]
+    low, middle = replace(_CALIBRATED, scale=4.0), replace(_CALIBRATED, scale=4.0)
+    few += [
+        Setting("calibrated 4, σ 0.2 to 1.6", replace(low, sigma_min=0.2, sigma_max=1.6)),
+        Setting("calibrated 4, σ 0.2 to 5", replace(middle, sigma_min=0.2, sigma_max=5.0)),
+        Setting("calibrated 4, clip 0.3", replace(middle, clip=0.3)),
+        Setting("calibrated 2, at predicted x_0", replace(_CALIBRATED, gradient="x_0")),
+    ]
+    many = [
+        Setting("calibrated 2", replace(_CALIBRATED, form="mean"), "ddpm", steps),
+        Setting("calibrated 4", replace(_CALIBRATED, scale=4.0, form="mean"), "ddpm", steps),
+        Setting("plain 0.2 (the assignment's)", _PLAIN, "ddpm", steps),
+        Setting("plain 0.02", replace(_PLAIN, scale=0.02), "ddpm", steps),
+    ]
+    return [*few, *many]
+
+
+class Study:
+    """Samples and measures settings."""
+
+    def __init__(self, work: Path, count: int, regressor: Path) -> None:
+        """Keep faces in `work`, `count` of each age."""
+        self._work, self._count = work, count
+        self._checkpoint: Checkpoint = load_checkpoint(BUNDLED / "noise-predictor-32.safetensors")
+        self._regressor: RegressorCheckpoint = load_regressor(regressor)
+        self._predict = partial(in_fixed_batches, predictor(self._checkpoint.model))
+        self._judge = load_judge(BUNDLED / "age-judge.safetensors")
+        self._features = load_feature_network(BUNDLED / "face-features.safetensors")
+
+    def row(self, setting: Setting) -> tuple[GuidanceRow, Faces]:
+        """Measure a setting; its faces, age by age."""
+        faces = self._faces(setting)
+        none = GuidanceOptions(setting.guidance.likelihood, 0.0, setting.guidance.form)
+        plain = replace(setting, name="unguided", guidance=none)
+        unguided = self._faces(plain, ages=AGES[:1])
+        by_age = dict(zip(AGES, np.split(faces, len(AGES)), strict=True))
+        name = f"{setting.name}; {setting.sampler}, {setting.steps} steps"
+        return measure_row(name, by_age, unguided, self._judge, self._features), faces
+
+    def _faces(self, setting: Setting, ages: tuple[float, ...] = AGES) -> Faces:
+        words = f"{setting.name}-{setting.sampler}-{setting.steps}-{self._count}"
+        path = self._work / f"{''.join(c if c.isalnum() else '-' for c in words)}.npy"
+        if not path.exists():
+            faces = self._sample(setting, ages)
+            np.save(path, faces)
+        loaded: Faces = np.load(path)
+        return loaded
+
+    def _sample(self, setting: Setting, ages: tuple[float, ...]) -> Faces:
+        table: Plan = plan(
+            setting.sampler,  # type: ignore[arg-type]  # one of the samplers
+            self._checkpoint.betas,
+            setting.steps,
+        )
+        made = []
+        for age in ages:
+            for first in range(0, self._count, BATCH):
+                noises = range(first, min(first + BATCH, self._count))
+                guide = AgeGuide(
+                    self._regressor,
+                    setting.guidance,
+                    [age] * len(noises),
+                    predictor=self._checkpoint.model,
+                )
+                z = start_noise(self._checkpoint.prior, self._checkpoint.betas, SEED, noises)
+                *_, last = guided_sample(
+                    self._predict, table, guide, SEED, noises, SampleStep(0, z)
+                )
+                made.append(from_unit_range(last.z[:, 0].numpy()))
+        return np.concatenate(made)
+
+
+def sheet(faces: Faces, count: int, title: str) -> bytes:
+    """The first faces of each age as PNG."""
+    shown = np.concatenate([part[:SHOWN] for part in np.split(faces, len(AGES))])
+    rows = [f"{age:g} years" for age in AGES]
+    return encode_png(labelled_collage(shown, min(SHOWN, count), rows, [], title))
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.guided_faces", description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder where faces are kept")
+    parser.add_argument("--count", type=int, default=40, help="faces of each age")
+    parser.add_argument("--steps", type=int, default=100, help="of ancestral sampling")
+    parser.add_argument("--only", default="", help="rows whose names begin so")
+    parser.add_argument("--regressor", type=Path, default=BUNDLED / "age-regressor-32.safetensors")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    study = Study(arguments.work, arguments.count, arguments.regressor)
+    has_head = False
+    for setting in settings(arguments.steps):
+        if not f"{setting.name}; {setting.sampler}".startswith(arguments.only):
+            continue
+        row, faces = study.row(setting)
+        if not has_head:
+            _print(head(row))
+            _print(["---"] * len(head(row)))
+            has_head = True
+        _print(cells(row))
+        name = "".join(c if c.isalnum() else "-" for c in f"{setting.name}-{setting.sampler}")
+        path = arguments.work / f"{name}.png"
+        path.write_bytes(sheet(faces, arguments.count, row.name))
+
+
+def _print(texts: list[str]) -> None:
+    print("| " + " | ".join(texts) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
