@@ -1,5 +1,6 @@
 """Training the age regressor on noised faces, and measuring how far off it is at each t."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +120,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
         return {
             "betas": [float(self.betas[0]), float(self.betas[-1]), len(self.betas)],
             "faces_sha256": self.faces.sha256,
-            "ages": [float(self.faces.ages.double().sum()), len(self.faces.ages)],
+            "ages_sha256": hashlib.sha256(self.faces.ages.numpy().data).hexdigest(),
             "initial_sha256": self.initial_sha256,
         }
 

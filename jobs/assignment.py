@@ -23,7 +23,7 @@ def assignment_batch(request: AssignmentRequest) -> BatchRequest:
         "seed": request.seed,
     }
     compared = _dataset(request, COMPARED_FACES)
-    merge = sampling | compared | {"pairs": 5, "timesteps": [100, 300, 500, 700]}
+    merge = sampling | compared | {"pairs": 5}
     guided: Fields = sampling | {"preset": "assignment", "regressor": request.regressor}
     jobs: dict[str, tuple[str, str, Fields]] = {
         "sample": ("sample", "100 faces", sampling | {"preset": "assignment", "count": 100}),
