@@ -80,13 +80,13 @@ def settings(steps: int) -> list[Setting]:
 class Study:
     """Samples and measures settings."""
 
-    def __init__(self, work: Path, count: int, regressor: Path) -> None:
+    def __init__(self, work: Path, count: int, regressor: Path, judge: Path) -> None:
         """Keep faces in `work`, `count` of each age."""
         self._work, self._count = work, count
         self._checkpoint: Checkpoint = load_checkpoint(BUNDLED / "noise-predictor-32.safetensors")
         self._regressor: RegressorCheckpoint = load_regressor(regressor)
         self._predict = partial(in_fixed_batches, predictor(self._checkpoint.model))
-        self._judge = load_judge(BUNDLED / "age-judge.safetensors")
+        self._judge = load_judge(judge)
         self._features = load_feature_network(BUNDLED / "face-features.safetensors")
 
     def row(self, setting: Setting) -> tuple[GuidanceRow, Faces]:
@@ -147,11 +147,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="of ancestral sampling")
     parser.add_argument("--only", default="", help="rows whose names begin so")
     parser.add_argument("--regressor", type=Path, default=BUNDLED / "age-regressor-32.safetensors")
+    parser.add_argument("--judge", type=Path, default=BUNDLED / "age-judge.safetensors")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    study = Study(arguments.work, arguments.count, arguments.regressor)
+    study = Study(arguments.work, arguments.count, arguments.regressor, arguments.judge)
     has_head = False
     for setting in settings(arguments.steps):
         if not f"{setting.name}; {setting.sampler}".startswith(arguments.only):

@@ -88,7 +88,7 @@ def test_shifts_move_each_face_alone() -> None:
 
     by = (columns[:, 24] / 5 - 24).round().int()
     assert set(by.tolist()) == {-2, -1, 0, 1, 2}
-    assert torch.equal(columns[:, 0], 5 * by.clamp(min=0).float())  # the border is repeated
+    assert torch.allclose(columns[:, 0], 5.0 * by.clamp(min=0), atol=1e-3)  # the border is repeated
 
 
 @pytest.mark.parametrize(("power", "share"), [(1.0, 0.1), (2.5, 0.398)])
@@ -156,10 +156,8 @@ def test_a_resumed_training_ends_with_the_same_weights(new_training, stopped_at:
         pass
 
     for name in ("model", "averaged", "best"):
-        pairs = zip(
-            weights(getattr(resumed, name)), weights(getattr(undisturbed, name)), strict=True
-        )
-        assert all(torch.equal(a, b) for a, b in pairs)
+        found, expected = (weights(getattr(each, name)) for each in (resumed, undisturbed))
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert resumed.curves() == undisturbed.curves()
 
 
@@ -167,12 +165,8 @@ def test_a_state_of_other_ages_is_refused(new_training) -> None:
     data = bright_faces()
     others = FacesWithAges(data.faces, data.ages[::-1].copy())
 
-    with pytest.raises(TrainingStateError, match="held_out|ages"):
-        new_training(shifts=1).load_state(new_training().save_state())
-    with pytest.raises(TrainingStateError, match="faces_sha256|ages"):
-        new_training(data=FacesWithAges(data.faces[1:], data.ages[1:])).load_state(
-            new_training(data=others).save_state()
-        )
+    with pytest.raises(TrainingStateError, match="of another training: ages_sha256 is"):
+        new_training(data=data).load_state(new_training(data=others).save_state())
 
 
 def test_it_ends_early_when_nothing_gets_better_and_keeps_the_best(new_training) -> None:
