@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import jobs
+from benchmarks.documents import table, write_block
 from benchmarks.guidance import GuidanceRow, cells, head, measure_row
 from diffusion import (
     Checkpoint,
@@ -39,6 +40,7 @@ AGES = (18.0, 40.0, 60.0, 80.0)
 SEED = 2026
 BATCH = 20
 SHOWN = 12  # faces of each age on the sheet
+SHOWN_SETTING = "calibrated 4; dpmpp_2m, 20 steps"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Setting:
     steps: int = 20
 
 
-_CALIBRATED = GuidanceOptions("calibrated", 2.0, "eps")
+_CALIBRATED = GuidanceOptions("calibrated", 4.0, "eps")
 _PLAIN = GuidanceOptions("plain", 0.2, "mean")
 
 
@@ -61,16 +63,14 @@ def settings(steps: int) -> list[Setting]:
         Setting(f"calibrated {scale:g}", replace(_CALIBRATED, scale=scale))
         for scale in (1.0, 2.0, 4.0, 8.0)
     ]
-    low, middle = replace(_CALIBRATED, scale=4.0), replace(_CALIBRATED, scale=4.0)
     few += [
-        Setting("calibrated 4, σ 0.2 to 1.6", replace(low, sigma_min=0.2, sigma_max=1.6)),
-        Setting("calibrated 4, σ 0.2 to 5", replace(middle, sigma_min=0.2, sigma_max=5.0)),
-        Setting("calibrated 4, clip 0.3", replace(middle, clip=0.3)),
-        Setting("calibrated 2, at predicted x_0", replace(_CALIBRATED, gradient="x_0")),
+        Setting("calibrated 4, σ 0.2 to 1.6", replace(_CALIBRATED, sigma_min=0.2, sigma_max=1.6)),
+        Setting("calibrated 4, σ 0.2 to 5", replace(_CALIBRATED, sigma_min=0.2, sigma_max=5.0)),
+        Setting("calibrated 4, clip 0.1", replace(_CALIBRATED, clip=0.1)),
+        Setting("calibrated 4, at predicted x_0", replace(_CALIBRATED, gradient="x_0")),
     ]
     many = [
-        Setting("calibrated 2", replace(_CALIBRATED, form="mean"), "ddpm", steps),
-        Setting("calibrated 4", replace(_CALIBRATED, scale=4.0, form="mean"), "ddpm", steps),
+        Setting("calibrated 4", replace(_CALIBRATED, form="mean"), "ddpm", steps),
         Setting("plain 0.2 (the assignment's)", _PLAIN, "ddpm", steps),
         Setting("plain 0.02", replace(_PLAIN, scale=0.02), "ddpm", steps),
     ]
@@ -86,22 +86,21 @@ class Study:
         self._checkpoint: Checkpoint = load_checkpoint(BUNDLED / "noise-predictor-32.safetensors")
         self._regressor: RegressorCheckpoint = load_regressor(regressor)
         self._predict = partial(in_fixed_batches, predictor(self._checkpoint.model))
-        self._judge = load_judge(judge)
+        self._judge, _ = load_judge(judge)
         self._features = load_feature_network(BUNDLED / "face-features.safetensors")
 
     def row(self, setting: Setting) -> tuple[GuidanceRow, Faces]:
         """Measure a setting; its faces, age by age."""
         faces = self._faces(setting)
         none = GuidanceOptions(setting.guidance.likelihood, 0.0, setting.guidance.form)
-        plain = replace(setting, name="unguided", guidance=none)
+        plain = replace(setting, name=f"unguided {setting.sampler} {setting.steps}", guidance=none)
         unguided = self._faces(plain, ages=AGES[:1])
         by_age = dict(zip(AGES, np.split(faces, len(AGES)), strict=True))
-        name = f"{setting.name}; {setting.sampler}, {setting.steps} steps"
-        return measure_row(name, by_age, unguided, self._judge, self._features), faces
+        row = measure_row(setting.name, by_age, unguided, self._judge, self._features)
+        return row, faces
 
     def _faces(self, setting: Setting, ages: tuple[float, ...] = AGES) -> Faces:
-        words = f"{setting.name}-{setting.sampler}-{setting.steps}-{self._count}"
-        path = self._work / f"{''.join(c if c.isalnum() else '-' for c in words)}.npy"
+        path = self._work / f"{_file_name(setting.name)}-{self._count}.npy"
         if not path.exists():
             faces = self._sample(setting, ages)
             np.save(path, faces)
@@ -109,7 +108,7 @@ class Study:
         return loaded
 
     def _sample(self, setting: Setting, ages: tuple[float, ...]) -> Faces:
-        table: Plan = plan(
+        steps: Plan = plan(
             setting.sampler,  # type: ignore[arg-type]  # one of the samplers
             self._checkpoint.betas,
             setting.steps,
@@ -126,7 +125,7 @@ class Study:
                 )
                 z = start_noise(self._checkpoint.prior, self._checkpoint.betas, SEED, noises)
                 *_, last = guided_sample(
-                    self._predict, table, guide, SEED, noises, SampleStep(0, z)
+                    self._predict, steps, guide, SEED, noises, SampleStep(0, z)
                 )
                 made.append(from_unit_range(last.z[:, 0].numpy()))
         return np.concatenate(made)
@@ -149,27 +148,30 @@ def main() -> None:
     parser.add_argument("--regressor", type=Path, default=BUNDLED / "age-regressor-32.safetensors")
     parser.add_argument("--judge", type=Path, default=BUNDLED / "age-judge.safetensors")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="document with the mark 'table'")
+    parser.add_argument("--picture", type=Path, help="where the sheet of SHOWN_SETTING goes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
     study = Study(arguments.work, arguments.count, arguments.regressor, arguments.judge)
-    has_head = False
+    rows = []
     for setting in settings(arguments.steps):
-        if not f"{setting.name}; {setting.sampler}".startswith(arguments.only):
+        name = f"{setting.name}; {setting.sampler}, {setting.steps} steps"
+        if not name.startswith(arguments.only):
             continue
-        row, faces = study.row(setting)
-        if not has_head:
-            _print(head(row))
-            _print(["---"] * len(head(row)))
-            has_head = True
-        _print(cells(row))
-        name = "".join(c if c.isalnum() else "-" for c in f"{setting.name}-{setting.sampler}")
-        path = arguments.work / f"{name}.png"
-        path.write_bytes(sheet(faces, arguments.count, row.name))
+        row, faces = study.row(replace(setting, name=name))
+        rows.append(row)
+        print(" | ".join(cells(row)), flush=True)
+        picture = sheet(faces, arguments.count, f"Faces at target ages: {name}")
+        (arguments.work / f"{_file_name(name)}.png").write_bytes(picture)
+        if arguments.picture is not None and name == SHOWN_SETTING:
+            arguments.picture.write_bytes(picture)
+    if arguments.out is not None:
+        write_block(arguments.out, "table", table(head(rows[0]), [cells(row) for row in rows]))
 
 
-def _print(texts: list[str]) -> None:
-    print("| " + " | ".join(texts) + " |", flush=True)
+def _file_name(words: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in words)
 
 
 if __name__ == "__main__":

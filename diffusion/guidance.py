@@ -43,7 +43,7 @@ class GuidanceOptions:
     """
 
     likelihood: Literal["plain", "calibrated"] = "calibrated"
-    scale: float = 2.0
+    scale: float = 4.0
     form: Literal["mean", "eps"] = "eps"
     gradient: Literal["z_t", "x_0"] = "z_t"
     sigma_min: float = 0.0

@@ -39,7 +39,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "guidance_form": "eps",
     },
 }
-DEFAULT_SCALES: Mapping[str, float] = {"plain": 0.2, "calibrated": 2.0}
+DEFAULT_SCALES: Mapping[str, float] = {"plain": 0.2, "calibrated": 4.0}
 
 Age = Annotated[float, Field(ge=0, le=OLDEST_AGE)]
 
@@ -69,7 +69,7 @@ class GuidedSampleParams(SamplingParams, StartParams):
         "the assignment's), or of −(ŷ − y)² / (2·MSE(t)), the regressor's own held-out error.",
     )
     guidance_scale: float | None = Field(
-        None, ge=0, le=1000, description="0 is none; null: 0.2 plain, 2 calibrated."
+        None, ge=0, le=1000, description="0 is none; null: 0.2 plain, 4 calibrated."
     )
     guidance_form: Literal["mean", "eps"] | None = Field(
         None,

@@ -21,7 +21,7 @@ from reports.sections.regression import given_regressor_blocks
 from reports.sections.sampling import sampler_blocks, start_blocks
 
 MOST_COLUMNS = 12
-DEFAULT_SCALES: Mapping[str, float] = {"plain": 0.2, "calibrated": 2.0}
+DEFAULT_SCALES: Mapping[str, float] = {"plain": 0.2, "calibrated": 4.0}
 
 
 def guiding_section(context: Context, job: MadeJob) -> list[Block]:
