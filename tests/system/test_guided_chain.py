@@ -1,0 +1,135 @@
+"""A regressor and the faces that it guides, through dispatcher and workers that are killed."""
+
+import io
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from diffusion.aged_faces import FacesWithAges
+from diffusion.checkpoints import load_checkpoint
+from diffusion.regressor_training import RegressorTraining
+from diffusion.training_options import RegressorOptions, TrainingLimit
+from formats.checkpoint import read_checkpoint
+from jobs.requests import job_request_adapter
+from jobs.service import JobService, open_service
+from synthetic import synthetic_faces
+
+PATIENCE = 300.0  # seconds; a busy machine needs most of them
+STEPS = 120
+FACES = 200
+TINY = {"width": 8, "batch_size": 8, "warmup_steps": 20, "seed": 7}
+LIVELY = {
+    "device": "cpu",
+    "precision": "float32",
+    "heartbeat_seconds": 0.5,
+    "report_seconds": 0.1,
+    "training_save_seconds": 0.2,
+    "save_seconds": 0.2,
+}
+
+
+def submit(service: JobService, kind: str, **params: Any) -> str:
+    request = job_request_adapter.validate_python({"kind": kind, "params": params})
+    return service.submit(request, "local").job.id
+
+
+def succeed(system, job_id: str) -> None:
+    ended = system.wait_ended(job_id, PATIENCE)
+    assert ended.status == "succeeded", ended.error
+
+
+def kill_engine(worker) -> None:
+    (engine,) = [
+        child
+        for child in psutil.Process(worker.pid).children(recursive=True)
+        if "worker.engine" in child.cmdline()
+    ]
+    engine.send_signal(signal.SIGKILL)
+
+
+def made(system, job_id: str, role: str) -> bytes:
+    (record,) = [
+        a for a in system.service.list_artifacts(job_id) if a.role == role and a.shard is None
+    ]
+    return system.service.read_artifact(record.id)
+
+
+def resumed_steps(system, job_id: str) -> list[int]:
+    found = re.findall(rf"{job_id}\S* goes on from step (\d+)", system.logs())
+    return [int(step) for step in found]
+
+
+@pytest.mark.chaos
+def test_a_killed_regressor_and_the_faces_it_guides_are_the_same_bytes(
+    system, eventually, checkpoint, checkpoint_file, tmp_path
+):
+    system.start_dispatcher(lease_seconds=3, resend_seconds=2)
+    worker = system.start_worker(**LIVELY)
+    training = submit(
+        system.service,
+        "train_regressor",
+        checkpoint=checkpoint,
+        synthetic_count=FACES,
+        steps=STEPS,
+        **TINY,
+    )
+    guided = {
+        "checkpoint": checkpoint,
+        "regressor": {"job": training},
+        "target_ages": [18, 80],
+        "faces_per_age": 3,
+        "num_inference_steps": 200,
+        "guidance_scale": 30.0,
+        "seed": 3,
+    }
+    together = submit(system.service, "guided_sample", **guided)
+
+    system.wait_done(training, STEPS // 2, PATIENCE)
+    kill_engine(worker)
+    succeed(system, training)
+    assert resumed_steps(system, training)
+    assert_undisturbed(made(system, training, "checkpoint"), checkpoint_file, tmp_path)
+
+    system.wait_done(together, 300, PATIENCE)
+    kill_engine(worker)
+    succeed(system, together)
+    assert resumed_steps(system, together)
+
+    alone = submit_one_by_one(system, guided)
+    succeed(system, alone)
+    images = [np.load(io.BytesIO(made(system, job, "images"))) for job in (together, alone)]
+    assert images[0].shape == (6, 48, 48)
+    assert np.array_equal(*images)
+    assert not np.array_equal(images[0][:3], images[0][3:])  # the ages differ
+
+
+def submit_one_by_one(system, params: dict[str, Any]) -> str:
+    """The same job, each image a shard of its own."""
+    settings = system.settings.model_copy(update={"shard_images": 1})
+    return submit(open_service(settings), "guided_sample", **params)
+
+
+def assert_undisturbed(content: bytes, predictor: Path, folder: Path) -> None:
+    """The weights are those that the core trains in one go."""
+    path = folder / "regressor.safetensors"
+    path.write_bytes(content)
+    found, described = read_checkpoint(path)
+    torch.set_num_threads(1)
+    core = RegressorTraining(
+        FacesWithAges(*synthetic_faces(FACES, 1)),
+        RegressorOptions(**TINY),
+        TrainingLimit(steps=STEPS),
+        predictor=load_checkpoint(predictor),
+        dtype=torch.float32,
+    )
+    for _ in core.run():
+        pass
+    for name, weight in core.best.state_dict().items():
+        assert np.array_equal(found[name], weight.half().float().numpy()), name
+    assert described.metrics["mae_by_tenth"]
