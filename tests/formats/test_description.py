@@ -35,7 +35,10 @@ def test_a_description_survives_json() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"architecture": "vae"}, "must be one of unet, face_features, not 'vae'"),
+        (
+            {"architecture": "vae"},
+            "must be one of unet, age_regressor, age_judge, face_features, not 'vae'",
+        ),
         ({"width": 0}, "width must be within 1 and 256, not 0"),
         ({"width": 257}, "not 257"),
         ({"width": "64"}, "width must be int, not str"),

@@ -120,7 +120,13 @@ def test_a_single_image_carries_all_of_it() -> None:
     content = image_png(face, "job-1", "merge", params, {"checkpoint": "a" * 64}, 19)
 
     assert read_png_parameters(content) == provenance(
-        "job-1", "merge", params, {"checkpoint": "a" * 64}, image=19, t=700, pair=4
+        "job-1",
+        "merge",
+        params,
+        {"checkpoint": "a" * 64},
+        image=19,
+        t=params["timesteps"][-1],
+        pair=4,
     )
     assert SourceType.EDITED.encode() in content
 
