@@ -12,7 +12,11 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 16, 12, 46
 X_TICKS, Y_TICKS = 5, 6  # about so many intervals
 DECADE = 10
 MIN_SPAN = 1.25  # of a logarithmic axis: its end over its start
-NAMES: Mapping[str, str] = {"loss": "Training loss", "held_out_loss": "Held-out loss"}
+NAMES: Mapping[str, str] = {
+    "loss": "Training loss",
+    "held_out_loss": "Held-out loss",
+    "held_out_mae": "Held-out error",
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over training steps, the value's axis logarithmic."""
+    """Curves over training steps, the value's axis logarithmic; `unit` is that of the values."""
 
+    id: str
+    title: str
+    unit: str
     lines: list[Line]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -54,7 +61,9 @@ class Chart:
         return " ".join(line.summary for line in self.lines)
 
 
-def line_chart(curves: Curves) -> Chart | None:
+def line_chart(
+    curves: Curves, id: str = "chart", title: str = "Loss", unit: str = "mean squared error"
+) -> Chart | None:
     """The chart of these curves; None while no curve has a point that can be drawn."""
     drawn = {
         name: [(step, value) for step, value in points if value > 0]
@@ -72,6 +81,9 @@ def line_chart(curves: Curves) -> Chart | None:
         return x, HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     return Chart(
+        id=id,
+        title=f"{title} over training steps, on a logarithmic scale",
+        unit=unit,
         lines=[
             Line(
                 name=name,

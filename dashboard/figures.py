@@ -83,7 +83,28 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
     ),
 }
 LOSS_PREFIX = "eps_loss_t_"  # of a checkpoint's loss in a band of t
-NOT_SHOWN = ("curves", "kind", "params")  # which the page shows in another way
+SEAM_PREFIXES: Mapping[str, str] = {  # of a merge's figures at a timestep
+    "seam_energy_t_": "Seam energy",
+    "correlation_first_t_": "Likeness to the first",
+    "correlation_second_t_": "Likeness to the second",
+}
+NOT_SHOWN = (  # which the page shows in another way, or which figures tell too
+    *("curves", "kind", "params", "excluded_ages", "ages", "merge", "plain_seam_energy"),
+    *("age_rank_correlation", "age_mean_absolute_error", "cue_rank_correlations", "diversity"),
+    *("judge", "development"),
+)
+BY_TENTH: Mapping[str, str] = {
+    "mae_by_tenth": "Mean absolute error (years)",
+    "predict_mean_mae_by_tenth": "Always saying the mean age (years)",
+    "mse_by_tenth": "Mean squared error (years²)",
+}
+NAMES: Mapping[str, str] = {
+    "mae_low_noise": "Mean absolute error for t ≤ 100 (years)",
+    "held_out_mae": "Held-out error while training (years)",
+    "mean_age": "Mean age (years)",
+    "loss": "Training loss",
+    "held_out_loss": "Held-out loss",
+}
 PICTURES: Mapping[str, str] = {
     "development": "How its faces developed",
     "sheet": "100 faces at the end",
@@ -127,9 +148,13 @@ def read_metrics(content: Mapping[str, Any]) -> Metrics:
     rows = content.get("figures")
     return Metrics(
         figures=[_row(each) for each in rows or () if isinstance(each, dict) and "value" in each],
-        by_tenth={words(name): value for name, value in content.items() if _is_by_tenth(value)},
+        by_tenth={
+            BY_TENTH.get(name, words(name)): value
+            for name, value in content.items()
+            if _is_by_tenth(value)
+        },
         values={
-            words(name): value
+            NAMES.get(name, words(name)): value
             for name, value in content.items()
             if isinstance(value, str | int | float)
         },
@@ -174,6 +199,9 @@ def _row(figure: Mapping[str, Any]) -> FigureRow:
     if name.startswith(LOSS_PREFIX):
         label = f"Loss for t = {words(name.removeprefix(LOSS_PREFIX))}"
         explanation = "Mean squared error of the predicted noise."
+    for prefix, what in SEAM_PREFIXES.items():
+        if name.startswith(prefix):
+            label = f"{what} at t = {name.removeprefix(prefix)}"
     error = figure.get("standard_error")
     digits = decimals(error)
     value = _number(figure["value"], digits)

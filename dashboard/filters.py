@@ -1,19 +1,12 @@
 """Jinja filters: times, sizes and numbers as people read them."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from flask import Blueprint
 
+from dashboard.titles import job_title, kind_words, listed, recipe
+from dashboard.typed import as_typed
 from jobs.contract import JobView, Progress, ShardView
-
-Params = Mapping[str, Any]
-SAMPLERS: Mapping[str, str] = {
-    "ddpm": "DDPM",
-    "ddim": "DDIM",
-    "dpmpp_2m": "DPM-Solver++ (2M)",
-}
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -99,22 +92,6 @@ def time_left(job: JobView, now: datetime | None = None) -> float | None:
     return elapsed * (progress.total - progress.done) / progress.done
 
 
-def faces(count: int) -> str:
-    """So many faces."""
-    return "1 face" if count == 1 else f"{count:,} faces"
-
-
-def job_title(job: JobView) -> str:
-    """What a job is called: its name, or what it makes."""
-    return job.name or _PRODUCTS[job.kind](job.params)
-
-
-def recipe(job: JobView) -> str:
-    """A job's main parameters in one line, but not what its title says."""
-    parts = _RECIPES[job.kind](job.params)
-    return " · ".join([_PRODUCTS[job.kind](job.params), *parts] if job.name else parts)
-
-
 def amount(progress: Progress) -> str:
     """How much has to be done, in its unit: `1,500 image-steps`, `10 min 00 s of training`."""
     if progress.unit == "seconds":
@@ -122,48 +99,9 @@ def amount(progress: Progress) -> str:
     return f"{progress.total:,} {progress.unit}"
 
 
-def as_typed(value: object) -> str:
-    """A parameter as a form's field holds it."""
-    if isinstance(value, float):
-        return f"{value:.15g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _sample_recipe(params: Params) -> list[str]:
-    steps = params["num_inference_steps"]
-    return [
-        SAMPLERS.get(params["sampler"], params["sampler"]),
-        f"{steps:,} {'step' if steps == 1 else 'steps'}",
-    ]
-
-
-def _training_recipe(params: Params) -> list[str]:
-    for unit in ("steps", "images"):
-        if params[unit] is not None:
-            return [f"{params[unit]:,} {unit}", f"dataset {params['dataset']}"]
-    return [f"{params['minutes']:g} minutes", f"dataset {params['dataset']}"]
-
-
-_PRODUCTS: Mapping[str, Callable[[Params], str]] = {
-    "sample": lambda params: faces(params["count"]),
-    "train_ddpm": lambda params: f"Training at width {params['width']}",
-    "evaluate": lambda params: (
-        f"Evaluation of job {params['job']}"
-        if params["job"]
-        else f"Evaluation of checkpoint {params['checkpoint']}"
-    ),
-    "report": lambda params: params["title"] or "Report",
-}
-_RECIPES: Mapping[str, Callable[[Params], list[str]]] = {
-    "sample": _sample_recipe,
-    "train_ddpm": _training_recipe,
-    "evaluate": lambda params: [f"dataset {params['dataset']}"],
-    "report": lambda params: [f"on {len(params['jobs'])} job{'s'[: len(params['jobs']) != 1]}"],
-}
-
-
 def add_filters(pages: Blueprint) -> None:
     """Make them known to the templates."""
     times = (utc, ago, duration, run_time, time_left)
-    for each in (*times, file_size, number, percent, amount, job_title, recipe):
+    words = (job_title, recipe, kind_words, listed, as_typed)
+    for each in (*times, *words, file_size, number, percent, amount):
         pages.add_app_template_filter(each)

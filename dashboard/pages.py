@@ -7,11 +7,12 @@ from http import HTTPStatus
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.contact_sheet import find
-from dashboard.filters import as_typed
-from dashboard.job_parts import SHEET, parts_of
+from dashboard.contact_sheet import find, find_named
+from dashboard.headers import OF_A_REPORT
+from dashboard.job_parts import REPORT_PAGE, SHEET, parts_of
+from dashboard.typed import as_typed
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
-from jobs.errors import ValidationError
+from jobs.errors import ArtifactNotFoundError, ValidationError
 from jobs.service import JobService
 
 API = "/api/v1"
@@ -37,6 +38,7 @@ class Pages:
         """Serve them."""
         pages.add_url_rule("/", "index", self.index)
         pages.add_url_rule("/jobs/<job_id>", "job", self.job)
+        pages.add_url_rule("/jobs/<job_id>/report.html", "report", self.report)
         pages.add_url_rule("/jobs/<job_id>/cancel", "cancel", self.cancel, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/retry", "retry", self.retry, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/previews/<int:shard>.png", "preview", self.preview)
@@ -71,7 +73,7 @@ class Pages:
             job=job,
             shards=shards,
             previews=[shard for shard in shards if _has_preview(shard)],
-            artifacts=[each for each in artifacts if each.shard is None],
+            relatives=self._service.relatives_of(job_id),
             again={key: as_typed(value) for key, value in job.params.items() if value is not None},
             once=secrets.token_hex(16),
             is_active=not job.status.has_ended,
@@ -79,6 +81,21 @@ class Pages:
             api=API,
             **parts_of(self._service, job, shards, artifacts),
         )
+
+    def report(self, job_id: str) -> Response:
+        """The page that a report wrote, where nothing in it can run or reach anything.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            ArtifactNotFoundError: it has written none.
+        """
+        artifacts = self._service.list_artifacts(job_id)
+        page = find_named(artifacts, REPORT_PAGE)
+        if page is None:
+            raise ArtifactNotFoundError(f"job {job_id} has written no report", job_id=job_id)
+        response = make_response(self._service.read_artifact(page.id))
+        response.headers["Content-Security-Policy"] = OF_A_REPORT
+        return response
 
     def cancel(self, job_id: str) -> Response:
         """Cancel, and show the job."""
@@ -117,8 +134,7 @@ class Pages:
     def _thumbnail(self, job: JobView) -> Thumbnail | None:
         if job.status is JobStatus.SUCCEEDED:
             artifacts = self._service.list_artifacts(job.id)
-            sheets = [each for each in artifacts if each.name == SHEET]
-            shown = find(artifacts, ArtifactRole.COLLAGE) or next(iter(sheets), None)
+            shown = find(artifacts, ArtifactRole.COLLAGE) or find_named(artifacts, SHEET)
             return Thumbnail(f"{API}/artifacts/{shown.id}") if shown else None
         if job.status is not JobStatus.RUNNING:
             return None

@@ -1,4 +1,4 @@
-"""The pages that submit a job: a form for each kind."""
+"""The pages that submit jobs: a form for each kind, and one for the whole assignment."""
 
 import hashlib
 import json
@@ -9,27 +9,25 @@ from http import HTTPStatus
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.filters import job_title
-from dashboard.forms import FORMS
-from dashboard.forms.fields import Choices, KindForm, Preset, Source
+from dashboard.forms import ASSIGNMENT, FORMS
+from dashboard.forms.fields import KindForm, Preset
 from dashboard.forms.reading import (
     Form,
     FormError,
     errors_of,
     parse,
+    parse_assignment,
     prefilled,
     typed,
     with_choices,
 )
-from jobs.contract import JobStatus
+from dashboard.offers import offers_of
 from jobs.errors import JobError, ValidationError
-from jobs.kinds.evaluate import MIN_IMAGES
-from jobs.kinds.references import NOISE_PREDICTOR
 from jobs.requests import BUNDLED, SYNTHETIC
 from jobs.service import JobService
 
 Answer = str | Response | tuple[str, HTTPStatus]
-JOBS_OFFERED = 100  # newest that succeeded, of which those with faces can be evaluated
+CHOSEN = ("checkpoint", "regressor", "dataset")  # which a preset leaves as they are
 
 
 class SubmissionPages:
@@ -54,17 +52,25 @@ class SubmissionPages:
         kind = _kind(request.form)
         values = typed(kind, request.form)
         try:
-            submission = self._service.submit(parse(kind, values), g.submitter, _once(values))
+            shown = self._submit(kind, values)
         except FormError as error:
             form = Form(values, error.errors)
         except JobError as error:
             form = Form(values, errors_of(kind, error))
         else:
-            return redirect(url_for(".job", job_id=submission.job.id), HTTPStatus.SEE_OTHER)
+            return redirect(url_for(".job", job_id=shown), HTTPStatus.SEE_OTHER)
         return self._page(kind, form), HTTPStatus.UNPROCESSABLE_ENTITY
 
+    def _submit(self, kind: KindForm, values: Mapping[str, str]) -> str:
+        """Submit what was typed; gives the id of the job to show."""
+        whose, key = g.submitter, _once(values)
+        if kind is not ASSIGNMENT:
+            return self._service.submit(parse(kind, values), whose, key).job.id
+        request = parse_assignment(kind, values)
+        return self._service.submit_assignment(request, whose, key).jobs[-1].id
+
     def _page(self, kind: KindForm, form: Form) -> str:
-        fields = with_choices(kind, self._sources(kind), form.values)
+        fields = with_choices(kind, offers_of(self._service, kind), form.values)
         return render_template(
             "new.html",
             kinds=FORMS.values(),
@@ -75,37 +81,11 @@ class SubmissionPages:
             once=secrets.token_hex(16),
         )
 
-    def _sources(self, kind: KindForm) -> dict[Source, Choices]:
-        """What there is to choose from, as far as this form asks."""
-        asked = {each.source for each in kind.fields}
-        sources: dict[Source, Choices] = {}
-        if "noise_predictors" in asked:
-            sources["noise_predictors"] = tuple(
-                (each.id, f"{each.name} (width {each.width})")
-                for each in self._service.list_checkpoints()
-                if each.architecture == NOISE_PREDICTOR
-            )
-        if "datasets" in asked:
-            sources["datasets"] = tuple(
-                (each.id, each.name if each.count is None else f"{each.name} ({each.count:,})")
-                for each in self._service.list_datasets()
-            )
-        if "jobs" in asked:
-            jobs = self._service.list_jobs(JOBS_OFFERED, status=JobStatus.SUCCEEDED).items
-            sources["jobs"] = tuple(
-                (job.id, f"{job_title(job)} ({job.id})")
-                for job in jobs
-                if job.kind == "sample" and job.params["count"] >= MIN_IMAGES
-            )
-        return sources
-
     def _fitted(self, preset: Preset, form: Form) -> Preset:
-        """The preset for the chosen checkpoint: the bundled one may hold no data to start from."""
-        settings = dict(preset.settings)
-        chosen = form.values.get("checkpoint")
-        if chosen:
-            settings["checkpoint"] = chosen
-        if settings.get("prior") == "data" and chosen == BUNDLED:
+        """The preset for what is chosen: the bundled checkpoint may hold no data to start from."""
+        chosen = {name: form.values[name] for name in CHOSEN if form.values.get(name)}
+        settings = {**preset.settings, **chosen}
+        if settings.get("prior") == "data" and chosen.get("checkpoint") == BUNDLED:
             bundled = self._service.get_checkpoint(BUNDLED)
             if not bundled.description.get("prior_components"):
                 settings["prior_dataset"] = SYNTHETIC

@@ -14,6 +14,7 @@ from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
 from jobs.queue_views import online_since, view_of
+from jobs.relatives import Relatives
 from jobs.repeats import Repeats
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
@@ -22,7 +23,9 @@ from jobs.uploads import UploadShelf
 from jobs.views import shard_view, unit_of, worker_view
 
 
-class JobService(SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Repeats):
+class JobService(
+    SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Relatives, Repeats
+):
     """The sentences that touch database, artifact store and streams together."""
 
     def __init__(

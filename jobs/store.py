@@ -47,6 +47,16 @@ def parents_of(session: Session, job_id: str) -> Sequence[Job]:
     ).all()
 
 
+def children_of(session: Session, job_id: str) -> Sequence[Job]:
+    """The jobs that may not run before this one has succeeded, oldest first."""
+    return session.scalars(
+        select(Job)
+        .join(JobParent, JobParent.job_id == Job.id)
+        .where(JobParent.parent_id == job_id)
+        .order_by(Job.created_at, Job.id)
+    ).all()
+
+
 def newest_retry(session: Session, job_id: str) -> Job | None:
     """The last job that was made of this one anew."""
     query = select(Job).where(Job.retry_of == job_id).order_by(Job.created_at.desc(), Job.id)

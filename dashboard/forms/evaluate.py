@@ -12,15 +12,15 @@ _field: Callable[..., Field] = partial(field_of, EvaluateParams)
 EVALUATE = KindForm(
     kind="evaluate",
     label="Evaluate",
-    lead="Figures of sampled faces beside real ones, or the losses of a checkpoint.",
+    lead="Figures of faces that a job made beside real ones, or the losses of a checkpoint.",
     presets=(),
     fields=(
         _field(
             "job",
             "Faces of job",
-            "One that sampled at least 100 faces and succeeded.",
+            "One that merged or guided, or sampled at least 100 faces; it is waited for.",
             "select",
-            source="jobs",
+            source="faces",
             empty="None: evaluate a checkpoint",
         ),
         _field(

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
-from dashboard.filters import as_typed
+from dashboard.typed import as_typed
 from jobs.requests import SampleJob
 
-Control = Literal["number", "text", "seed", "select", "radio", "checkbox"]
-Source = Literal["", "noise_predictors", "datasets", "jobs"]
+Control = Literal[
+    *("number", "text", "seed", "select", "radio", "checkbox"),
+    "list",  # values with commas between them
+    "pairs",  # of faces, with commas between them
+    "several",  # a checkbox for each choice
+]
+Source = Literal["", "noise_predictors", "regressors", "datasets", "uploads", "faces", "any_jobs"]
 Choices = tuple[tuple[str, str], ...]
 
 
@@ -21,7 +27,8 @@ class Field:
     Attributes:
         allowed: ends the sentence "… must be".
         is_optional: may stay empty, which is null.
-        source: where a select's choices come from, where they are not fixed.
+        source: where the choices come from, where they are not fixed.
+        is_reference: may name a job that will make it, as `job:ID`.
         empty: how a select calls its empty choice, where it has one.
         only_for: a class of the stylesheet: which choice in another field makes this one count.
     """
@@ -38,6 +45,7 @@ class Field:
     is_optional: bool = False
     choices: Choices = ()
     source: Source = ""
+    is_reference: bool = False
     empty: str = ""
     only_for: str = ""
 
@@ -88,23 +96,24 @@ def field_of(
     """A field for a parameter of the contract, with its range and its default."""
     schema = model.model_json_schema()["properties"][name]
     members = schema.get("anyOf", [schema])
-    value = next(each for each in members if each.get("type") != "null")
-    is_optional = len(members) > 1
-    allowed = _allowed(value, control)
+    value = next(each for each in members if each.get("type", "null") != "null")
+    is_optional = {"type": "null"} in members
+    allowed = more.pop("allowed", None) or _allowed(value, control)
     facts: dict[str, Any] = {
         "allowed": f"empty, or {allowed}" if is_optional and control != "select" else allowed,
-        "default": _text(schema.get("default")),
+        "default": _default(model, name),
         "minimum": value.get("minimum", value.get("exclusiveMinimum")),
         "maximum": value.get("maximum", value.get("exclusiveMaximum", value.get("maxLength"))),
         "step": "1" if value.get("type") == "integer" else "any",
         "is_optional": is_optional,
+        "is_reference": any("$ref" in each for each in members),
     }
     return Field(name, label, hint, control=control, **(facts | more))
 
 
 def _allowed(value: Mapping[str, Any], control: Control) -> str:
-    if control == "select":
-        return "one of the list"
+    if control in ("select", "several"):
+        return "one of the list" if control == "select" else "at least one of the list"
     if "enum" in value:
         *names, last = value["enum"]
         return f"{', '.join(names)} or {last}"
@@ -112,6 +121,9 @@ def _allowed(value: Mapping[str, Any], control: Control) -> str:
         return "true or false"
     if value["type"] == "string":
         return f"at most {value['maxLength']} characters"
+    if value["type"] == "array":
+        kind = "whole numbers" if value["items"]["type"] == "integer" else "numbers"
+        return f"{value['minItems']} to {value['maxItems']} {kind}, each {_range(value['items'])}"
     kind = "a whole number" if value["type"] == "integer" else "a number"
     return f"{kind} {_range(value)}"
 
@@ -127,8 +139,9 @@ def _range(value: Mapping[str, Any]) -> str:
     return f"{above} and {below}"
 
 
-def _text(default: object) -> str:
-    return "" if default is None else as_typed(default)
+def _default(model: type[BaseModel], name: str) -> str:
+    default = model.model_fields[name].get_default(call_default_factory=True)
+    return "" if default is None or default is PydanticUndefined else as_typed(default)
 
 
 ABOUT_JOB = (

@@ -5,6 +5,7 @@ from functools import partial
 
 from dashboard.forms.dataset import ROWS, dataset_fields
 from dashboard.forms.fields import Field, KindForm, Preset, Section, field_of
+from dashboard.forms.training import COMMON_ROWS, LIMIT_ROWS, training_fields
 from jobs.requests import DEFAULT_IMAGES, TrainDdpmParams
 
 _field: Callable[..., Field] = partial(field_of, TrainDdpmParams)
@@ -36,35 +37,11 @@ TRAIN_DDPM = KindForm(
             source="noise_predictors",
             empty="Nothing: a new network",
         ),
-        _field("minutes", "Minutes", "Of training."),
-        _field("images", "Images", f"Seen by the network; {DEFAULT_IMAGES:,} if all are empty."),
-        _field("steps", "Training steps", "One batch each."),
-        _field("batch_size", "Batch size", "Images of one training step."),
-        _field("learning_rate", "Learning rate", "The highest, after the warm-up."),
-        _field("warmup_steps", "Warm-up steps", "To the highest learning rate."),
-        _field("ema_decay", "Decay of the average", "The network that is kept is an average."),
-        _field("gradient_norm", "Longest gradient", "Longer ones are clipped."),
-        _field("holdout_fraction", "Held out", "Share of the faces kept back to measure with."),
-        _field("horizontal_flips", "Mirror every other face", "Twice the faces.", "checkbox"),
-        _field(
-            "seed",
-            "Seed",
-            "Decides weights, order, timesteps and noise. Empty: drawn at random.",
-            "seed",
-        ),
+        *training_fields(TrainDdpmParams, DEFAULT_IMAGES),
     ),
     sections=(
         Section("What to learn", (*ROWS, ("width",), ("initial",))),
-        Section("When to stop: fill in one", (("minutes", "images", "steps"), ("seed",))),
-        Section(
-            "How to train",
-            (
-                ("batch_size", "learning_rate"),
-                ("warmup_steps", "ema_decay"),
-                ("gradient_norm", "holdout_fraction"),
-                ("horizontal_flips",),
-            ),
-            is_folded=True,
-        ),
+        Section("When to stop: fill in one", LIMIT_ROWS),
+        Section("How to train", COMMON_ROWS, is_folded=True),
     ),
 )

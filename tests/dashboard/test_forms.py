@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from darkroom.commands.submit import REQUESTS
-from dashboard.filters import as_typed
 from dashboard.forms import FORMS
 from dashboard.forms.reading import parse, prefilled
+from dashboard.typed import as_typed
 from formats.architectures import FACE_FEATURES
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription

@@ -1,0 +1,55 @@
+"""The form of the whole assignment: several jobs in one submission."""
+
+from collections.abc import Callable
+from functools import partial
+
+from dashboard.forms.fields import Field, KindForm, Preset, Section, field_of
+from jobs.requests import AssignmentRequest
+
+_field: Callable[..., Field] = partial(field_of, AssignmentRequest)
+
+ASSIGNMENT = KindForm(
+    kind="assignment",
+    label="The whole assignment",
+    lead="Sample, merge, train an age regressor, guide, evaluate, and report on it all: up to "
+    "eight jobs, each of which waits for what it needs. You are shown the report, the last one.",
+    presets=(
+        Preset("The assignment's", "All 1,000 steps; hours on a CPU", {}),
+        Preset(
+            "A glance",
+            "20 steps, and a regressor that has seen 20,000 images",
+            {"num_inference_steps": "20", "training_images": "20000"},
+        ),
+    ),
+    fields=(
+        _field(
+            "checkpoint",
+            "Checkpoint",
+            "The network that predicts the noise.",
+            "select",
+            source="noise_predictors",
+        ),
+        _field(
+            "regressor",
+            "Age regressor",
+            "To guide with.",
+            "select",
+            source="regressors",
+            empty="None: train one",
+        ),
+        _field(
+            "dataset",
+            "Dataset",
+            "With ages: to merge, to train on and to compare with.",
+            "select",
+            source="datasets",
+        ),
+        _field("num_inference_steps", "Denoising steps", "Of all three collages: 1 to 1,000."),
+        _field("training_images", "Training images", "That the regressor sees, if one is trained."),
+        _field("seed", "Seed", "Of all jobs. Empty: drawn at random.", "seed"),
+    ),
+    sections=(
+        Section("With what", (("checkpoint",), ("regressor",), ("dataset",))),
+        Section("How much", (("num_inference_steps", "training_images"), ("seed",))),
+    ),
+)
