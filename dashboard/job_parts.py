@@ -120,7 +120,7 @@ def _train_regressor(seen: _Seen) -> Parts:
 def _trained(seen: _Seen) -> CheckpointView | None:
     """The checkpoint that a training has made."""
     checkpoint = find(seen.artifacts, ArtifactRole.CHECKPOINT)
-    return checkpoint and seen.service.get_checkpoint(checkpoint.sha256[:16])
+    return None if checkpoint is None else seen.service.get_checkpoint(checkpoint.sha256[:16])
 
 
 def _evaluate(seen: _Seen) -> Parts:

@@ -30,7 +30,8 @@ def job_title(job: JobView) -> str:
 
 def recipe(job: JobView) -> str:
     """A job's main parameters in one line, but not what its title says."""
-    parts = _RECIPES.get(job.kind, lambda _: [])(job.params)
+    tell = _RECIPES.get(job.kind)
+    parts = tell(job.params) if tell else []
     return " · ".join([_product(job), *parts] if job.name else parts)
 
 

@@ -1,4 +1,4 @@
-"""The pages that take files in: checkpoints and datasets."""
+"""The pages that take files in: checkpoints, datasets and pictures."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from dashboard.charts import age_histogram
 from dashboard.filters import file_size
 from dashboard.forms.reading import FormError
-from jobs.errors import CheckpointRejectedError, DatasetRejectedError
+from jobs.errors import CheckpointRejectedError, DatasetRejectedError, UploadRejectedError
 from jobs.kinds.references import NETWORK_WORDS
 from jobs.library import BUNDLED_CHECKPOINTS
 from jobs.service import JobService
@@ -38,6 +38,8 @@ class UploadPages:
         pages.add_url_rule("/checkpoints", "upload", self.upload, methods=["POST"])
         pages.add_url_rule("/datasets", "datasets", self.datasets)
         pages.add_url_rule("/datasets", "upload_dataset", self.upload_dataset, methods=["POST"])
+        pages.add_url_rule("/pictures", "pictures", self.pictures)
+        pages.add_url_rule("/pictures", "upload_picture", self.upload_picture, methods=["POST"])
         pages.add_url_rule("/datasets/<dataset_id>", "dataset", self.dataset)
 
     def checkpoints(self) -> str:
@@ -55,6 +57,14 @@ class UploadPages:
     def upload_dataset(self) -> Answer:
         """Import uploaded faces and ages, or say beside the field what is wrong with them."""
         return self._take(self._import_dataset, self._dataset_page, "faces")
+
+    def pictures(self) -> str:
+        """The uploaded pictures, and a form that uploads one."""
+        return self._picture_page({}, "")
+
+    def upload_picture(self) -> Answer:
+        """Import an uploaded picture, or say beside the field what is wrong with it."""
+        return self._take(self._import_picture, self._picture_page, "file")
 
     def dataset(self, dataset_id: str) -> str:
         """One dataset."""
@@ -106,6 +116,16 @@ class UploadPages:
                 raise FormError({error.details["field"]: message}) from error
         return url_for(".dataset", dataset_id=added.id)
 
+    def _import_picture(self) -> str:
+        with _saved("file") as files:
+            if "file" not in files:
+                raise FormError({"file": "Choose a file: a gray PNG of 48×48 pixels."})
+            try:
+                added = self._service.import_upload(files["file"].read_bytes(), _name("file"))
+            except UploadRejectedError as error:
+                raise FormError({"file": error.message.removeprefix("file: ")}) from error
+        return url_for(".pictures", added=added.id, _anchor=added.id)
+
     def _checkpoint_page(self, errors: Mapping[str, str], name: str) -> str:
         return render_template(
             "checkpoints.html",
@@ -115,6 +135,16 @@ class UploadPages:
             added=request.args.get("added", ""),
             words=NETWORK_WORDS,
             bundled=[each.id for each in BUNDLED_CHECKPOINTS],
+            api=API,
+        )
+
+    def _picture_page(self, errors: Mapping[str, str], name: str) -> str:
+        return render_template(
+            "pictures.html",
+            uploads=self._service.list_uploads(),
+            errors=errors,
+            name=name,
+            added=request.args.get("added", ""),
             api=API,
         )
 

@@ -11,7 +11,12 @@ from dashboard.typed import as_typed
 from jobs.requests import SampleJob
 
 Control = Literal[
-    *("number", "text", "seed", "select", "radio", "checkbox"),
+    "number",
+    "text",
+    "seed",
+    "select",
+    "radio",
+    "checkbox",
     "list",  # values with commas between them
     "pairs",  # of faces, with commas between them
     "several",  # a checkbox for each choice
