@@ -16,7 +16,7 @@ class JobRelatives:
     Attributes:
         parents: that must succeed first, oldest first.
         children: that wait for it, or did, oldest first.
-        batch: the others of its submission, in their order.
+        batch: the others of its submission that are neither, in their order.
     """
 
     parents: list[JobView]
@@ -38,8 +38,11 @@ class Relatives:
         with self._database.read() as session:
             job = require_job(session, job_id)
             batch = store.jobs_of_batch(session, job.batch_id) if job.batch_id else ()
+            parents = store.parents_of(session, job_id)
+            children = store.children_of(session, job_id)
+            nearer = {each.id for each in (job, *parents, *children)}
             return JobRelatives(
-                parents=[view_of(session, each) for each in store.parents_of(session, job_id)],
-                children=[view_of(session, each) for each in store.children_of(session, job_id)],
-                batch=[view_of(session, each) for each in batch if each.id != job_id],
+                parents=[view_of(session, each) for each in parents],
+                children=[view_of(session, each) for each in children],
+                batch=[view_of(session, each) for each in batch if each.id not in nearer],
             )

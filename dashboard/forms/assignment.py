@@ -10,7 +10,7 @@ _field: Callable[..., Field] = partial(field_of, AssignmentRequest)
 
 ASSIGNMENT = KindForm(
     kind="assignment",
-    label="The whole assignment",
+    label="Assignment",
     lead="Sample, merge, train an age regressor, guide, evaluate, and report on it all: up to "
     "eight jobs, each of which waits for what it needs. You are shown the report, the last one.",
     presets=(
