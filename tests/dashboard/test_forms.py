@@ -6,14 +6,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from darkroom.commands.submit import REQUESTS
-from dashboard.forms import FORMS
-from dashboard.forms.reading import parse, prefilled
+from dashboard.forms import ASSIGNMENT, FORMS, FORMS_OF_KINDS
+from dashboard.forms.reading import parse, parse_assignment, prefilled
 from dashboard.typed import as_typed
 from formats.architectures import FACE_FEATURES
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
+from jobs.requests import AssignmentRequest
 
 
 @pytest.fixture
@@ -50,42 +52,52 @@ def value_of(page, name):
     return html.unescape(re.search(r'value="([^"]*)"', tag)[1])
 
 
+def model_of(kind):
+    """The parameters that a form's fields stand for."""
+    if kind == ASSIGNMENT.kind:
+        return AssignmentRequest
+    return REQUESTS[kind].model_fields["params"].annotation
+
+
+def test_every_kind_has_a_form():
+    assert set(FORMS_OF_KINDS) == set(REQUESTS)
+
+
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_form_has_every_parameter_with_the_contract_s_default_and_shows_each_once(kind):
-    form = FORMS[kind]
-    model = REQUESTS[kind].model_fields["params"].annotation
+    form, model = FORMS[kind], model_of(kind)
     parameters = set(model.model_fields) - {"preset"}  # which the links beside the form stand for
+    parameters -= {"name", "priority", "submitter"}  # of the job, or jobs
 
     assert {each.name for each in form.fields} == parameters
     shown = [name for section in form.sections for row in section.rows for name in row]
     assert sorted(shown) == sorted(parameters)
     for each in form.fields:
-        default = model.model_fields[each.name].default
-        assert each.default == ("" if default is None else as_typed(default))
+        field = model.model_fields[each.name]
+        default = field.get_default(call_default_factory=True)
+        is_empty = default is None or field.is_required()
+        assert each.default == ("" if is_empty else as_typed(default))
         assert each.is_optional == (default is None)
 
 
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_form_s_defaults_and_presets_are_whole_requests(kind):
     form = FORMS[kind]
-    settings = [preset.settings for preset in form.presets]
-    if kind == "evaluate":
-        settings = [{"checkpoint": "bundled"}]
+    needed = {"evaluate": {"checkpoint": "bundled"}, "report": {"jobs": "some"}}.get(kind, {})
+    read = parse_assignment if form is ASSIGNMENT else parse
 
-    for each in [{}, *settings][kind == "evaluate" :]:
-        request = parse(form, prefilled(form, each).values)
-        assert request.kind == kind
+    for settings in ({}, *(preset.settings for preset in form.presets)):
+        request = read(form, prefilled(form, MultiDict({**needed, **settings})).values)
+        assert getattr(request, "kind", kind) == kind
 
 
 @pytest.mark.parametrize("kind", FORMS)
 def test_what_a_hint_says_is_what_a_browser_and_the_contract_take(kind):
-    model = REQUESTS[kind].model_fields["params"].annotation
-    schemas = model.model_json_schema()["properties"]
+    schemas = model_of(kind).model_json_schema()["properties"]
 
     for each in FORMS[kind].fields:
-        (schema,) = (
-            s for s in schemas[each.name].get("anyOf", [schemas[each.name]]) if s["type"] != "null"
-        )
+        members = schemas[each.name].get("anyOf", [schemas[each.name]])
+        (schema,) = (s for s in members if s.get("type", "null") != "null")
         if each.control == "number":
             assert each.minimum == schema.get("minimum", schema.get("exclusiveMinimum"))
             assert each.maximum == schema.get("maximum", schema.get("exclusiveMaximum"))
@@ -274,7 +286,9 @@ def test_an_unknown_kind_is_said(client):
     page = client.get("/new?kind=paint")
 
     assert page.status_code == 422
-    assert "kind must be one of sample, train_ddpm, evaluate" in html.unescape(page.text)
+    assert "kind must be one of sample, merge, train_regressor, guided_sample" in html.unescape(
+        page.text
+    )
 
 
 def test_only_noise_predictors_are_offered(client, bench, tmp_path):
@@ -286,5 +300,5 @@ def test_only_noise_predictors_are_offered(client, bench, tmp_path):
     assert other in client.get("/checkpoints").text
     for kind in FORMS:
         page = client.get(f"/new?kind={kind}")
-        assert f'<option value="{bench.checkpoint}"' in page.text
+        assert kind == "report" or f'<option value="{bench.checkpoint}"' in page.text
         assert other not in page.text
