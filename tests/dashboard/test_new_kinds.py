@@ -92,9 +92,8 @@ def filled(form):
     sent = {}
     for tag in re.findall(r"<input [^>]*>", form):
         name = re.search(r'name="([^"]*)"', tag)[1]
-        if 'type="radio"' in tag or 'type="checkbox"' in tag:
-            if " checked" not in tag:
-                continue
+        if re.search(r'type="(radio|checkbox)"', tag) and " checked" not in tag:
+            continue
         value = re.search(r'value="([^"]*)"', tag)
         sent.setdefault(name, []).append(html.unescape(value[1]) if value else "")
     for name, options in re.findall(r'<select id="\w+" name="(\w+)".*?>(.*?)</select>', form, re.S):
