@@ -54,7 +54,7 @@ def merge_table(content: Mapping[str, Any]) -> Table | None:
         "Means over the pairs with their standard errors. Seam energy: how visible the seam is, "
         f"best as in faces without one.{beside} Likeness: correlation of each part with the face "
         "that it comes from, at most 1.",
-        ["Timestep t", "Seam energy", "Likeness to the first", "Likeness to the second"],
+        ["t", "Seam energy", "Like the first", "Like the second"],
         [
             [
                 f"{row['t']:,}",

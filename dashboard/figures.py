@@ -89,7 +89,7 @@ SEAM_PREFIXES: Mapping[str, str] = {  # of a merge's figures at a timestep
     "correlation_second_t_": "Likeness to the second",
 }
 NOT_SHOWN = (  # which the page shows in another way, or which figures tell too
-    *("curves", "kind", "params", "excluded_ages", "ages", "merge", "plain_seam_energy"),
+    *("curves", "kind", "params", "excluded_ages", "plain_seam_energy"),
     *("age_rank_correlation", "age_mean_absolute_error", "cue_rank_correlations", "diversity"),
     *("judge", "development"),
 )

@@ -139,15 +139,16 @@ def _report(seen: _Seen) -> Parts:
 
 def _measured(seen: _Seen) -> Parts:
     file = find(seen.artifacts, ArtifactRole.METRICS)
-    content = file and _read(seen.service, file)
+    content = None if file is None else _read(seen.service, file)
+    told = content or {}
+    merged = merge_table(told)
     return {
-        "metrics": content and read_metrics(content),
+        "metrics": None if content is None else read_metrics(content),
         "metrics_file": file,
-        "excluded": content and content.get("excluded_ages"),
-        "judge": content and content.get("judge"),
-        "tables": [table for table in (age_table(content), merge_table(content)) if table]
-        if content
-        else [],
+        "excluded": told.get("excluded_ages"),
+        "judge": told.get("judge"),
+        "tables": [table for table in (age_table(told), merged) if table],
+        "is_merge": merged is not None,  # whose table tells all of its figures
         "pictures": [
             (picture_label(each.name), each)
             for each in seen.artifacts
