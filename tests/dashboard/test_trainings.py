@@ -90,7 +90,7 @@ def test_a_trained_network_can_be_sampled_fetched_and_read_about(client, bench, 
     assert "0 to 10 % of T 0.5000" in seen
     assert "90 to 100 % of T 0.0500" in seen
     assert "Images seen 1,600" in seen
-    assert "Held out loss 0.0523" in seen
+    assert "Held-out loss 0.0523" in seen
     assert page.text.count("<polyline") == 2
     artifacts = {each.name: each.id for each in bench.service.list_artifacts(trained)}
     assert f'src="/api/v1/artifacts/{artifacts["sheet.png"]}"' in client.get("/").text
