@@ -159,7 +159,7 @@ def test_guided_faces_are_judged_and_few_have_no_distribution(
 
 def test_many_guided_faces_have_both(inner_engine, keep_images, keep_judge):
     faces, _ = synthetic_faces(IMAGES, 2)
-    ages = np.repeat([20.0, 70.0], IMAGES // 2)
+    ages = [20.0] * (IMAGES // 2) + [70.0] * (IMAGES // 2)
 
     files = inner_engine.run(order(job=keep_images(faces), ages=ages, judge=keep_judge()))
 
