@@ -110,10 +110,10 @@ def run_training(advance: Callable[[float], float], seconds: float, steps: int |
     return done
 
 
-def read_arguments(
+def training_parser(
     program: str, about: str | None, width: int, data_seed: int
-) -> argparse.Namespace:
-    """Read what to train, on what and for how long, from the command line."""
+) -> argparse.ArgumentParser:
+    """Asks what to train, on what and for how long."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
     add = parser.add_argument
     add("--out", type=Path, required=True, help="the checkpoint to write")
@@ -124,7 +124,7 @@ def read_arguments(
     add("--data-seed", type=int, default=data_seed, help="seed of the synthetic faces")
     add("--seed", type=int, default=0, help="seed of the training")
     add("--threads", type=int, default=1, help="CPU threads")
-    return parser.parse_args()
+    return parser
 
 
 def command_of(program: str, arguments: argparse.Namespace) -> str:

@@ -15,10 +15,10 @@ from diffusion.network_training import (
     EpochOrder,
     command_of,
     rate_factor,
-    read_arguments,
     run_training,
     save_half,
     start_weights,
+    training_parser,
     update,
 )
 from diffusion.noise import Purpose, uniforms
@@ -175,7 +175,7 @@ def measure(network: FeatureNetwork, data: LabelledFaces) -> dict[str, float]:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = read_arguments(PROGRAM, __doc__, width=32, data_seed=11)
+    arguments = training_parser(PROGRAM, __doc__, width=32, data_seed=11).parse_args()
     torch.set_num_threads(arguments.threads)
     data = LabelledFaces.render(arguments.count, arguments.data_seed)
     options = FeatureTrainingOptions(seed=arguments.seed)

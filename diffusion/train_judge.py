@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,20 @@ from torch.nn import functional
 
 from diffusion.augmentation import cut_out, degrade, move, relight, turn
 from diffusion.features import YEARS
-from diffusion.judge import AgeJudge, judged_ages
+from diffusion.judge import AgeJudge, judged_ages, load_judge
 from diffusion.network_training import (
     EpochOrder,
     command_of,
     rate_factor,
-    read_arguments,
     run_training,
     save_half,
     start_weights,
+    training_parser,
     update,
 )
 from diffusion.noise import Purpose, uniforms
 from formats.architectures import AGE_JUDGE
-from formats.checkpoint import CheckpointDescription
+from formats.checkpoint import CheckpointDescription, read_checkpoint, sha256_of
 from formats.faces import Ages, Faces, from_unit_range, to_unit_range
 from synthetic import synthetic_faces
 
@@ -58,6 +59,7 @@ class JudgeTrainingOptions:
     weight_decay: float = 0.05
     gradient_norm: float = 1.0  # longer gradients are shortened to this
     huber: float = 0.3  # errors beyond this (in deviations of age) count by their size alone
+    only_moved: float = 0.0  # share of faces that are not altered otherwise
     seed: int = 0  # of weights, order and augmentation
 
 
@@ -69,11 +71,23 @@ class JudgeTraining:
         step: steps done.
     """
 
-    def __init__(self, faces: Faces, ages: Ages, options: JudgeTrainingOptions, width: int) -> None:
-        """Make a network of `width` and train it on `faces`, at least one batch."""
+    def __init__(
+        self, faces: Faces, ages: Ages, options: JudgeTrainingOptions, start: int | AgeJudge
+    ) -> None:
+        """Train a new network of this width, or go on with this one.
+
+        Args:
+            faces: gray, uint8 (N, 48, 48), at least one batch.
+            ages: of them, (N,).
+            options: how.
+            start: channels of the first level, or a finished judge, which is changed.
+        """
         self._order = EpochOrder(len(faces), options.batch_size, options.seed)
-        self.network = AgeJudge(width)
-        start_weights(self.network, options.seed, lambda name: name == "age")
+        self.network = AgeJudge(start) if isinstance(start, int) else start.train()
+        if isinstance(start, int):
+            start_weights(self.network, options.seed, lambda name: name == "age")
+        else:
+            _rescale(self.network, 1 / DEVIATION, -MIDDLE / DEVIATION)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
         self.options = options
         self.step = 0
@@ -93,7 +107,7 @@ class JudgeTraining:
             The batch's loss (Huber, of ages in deviations).
         """
         rows = self._order.rows(self.step)
-        faces = augmented(self._faces[rows], self.options.seed, self.step)
+        faces = augmented(self._faces[rows], self.options, self.step)
         factor = rate_factor(self.step, self.options.warmup_steps, progress)
         for group in self._optimizer.param_groups:
             group["lr"] = self.options.learning_rate * factor
@@ -116,38 +130,50 @@ class JudgeTraining:
             ages: of them, (N,).
         """
         network = self.network.eval()
-        network.age.weight *= DEVIATION
-        network.age.bias.copy_(network.age.bias * DEVIATION + MIDDLE)
+        _rescale(network, DEVIATION, MIDDLE)
         slope, offset = np.polyfit(ages / YEARS, judged_ages(network, faces) / YEARS, 1)
-        network.age.weight /= float(slope)
-        network.age.bias.copy_((network.age.bias - float(offset)) / float(slope))
+        _rescale(network, 1 / float(slope), -float(offset) / float(slope))
         return network.half().float()  # as it is kept, for what is measured of it then
 
 
-def augmented(faces: Faces, seed: int, step: int) -> Tensor:
-    """A batch as the network sees it: moved, turned, relit, blurred or sharpened, noisy, covered.
+@torch.no_grad()
+def _rescale(network: AgeJudge, factor: float, offset: float) -> None:
+    """Let the network say factor · age + offset instead."""
+    network.age.weight *= factor
+    network.age.bias.copy_(network.age.bias * factor + offset)
+
+
+def augmented(faces: Faces, options: JudgeTrainingOptions, step: int) -> Tensor:
+    """A batch as the network sees it: a share of it only moved, the rest altered in every way.
 
     Samples of a diffusion model are softer than their data, or grainier: neither may look young or
-    old. Half of the faces are turned, half blurred, a quarter sharpened; half get noise, mostly
-    little; of half a part is covered.
+    old. Of the altered faces half are turned, all relit, half blurred, a quarter sharpened; half
+    get noise, mostly little; of half a part is covered.
+
+    Args:
+        faces: gray, uint8 (B, 48, 48).
+        options: the seed, and the share that is only moved.
+        step: of the training.
 
     Returns:
         Float32 (B, 1, 48, 48), roughly in [-1, 1].
     """
-    chance = uniforms(seed, range(len(faces)), step, 13, Purpose.AUGMENTATION)
-    x = torch.from_numpy(to_unit_range(move(faces, chance[:, 0] < 1 / 2, chance[:, 1:3])))[:, None]
+    chance = uniforms(options.seed, range(len(faces)), step, 14, Purpose.AUGMENTATION)
+    pixels = to_unit_range(move(faces, chance[:, 0] < 1 / 2, chance[:, 1:3]))
+    moved = torch.from_numpy(pixels)[:, None]
     signed = torch.from_numpy((2 * chance - 1).astype(np.float32))
     halves = signed.clamp(min=0)  # 0 for half of the faces
-    x = torch.where((signed[:, 3] < 0)[:, None, None, None], x, turn(x, signed[:, 4:6]))
-    x = relight(x, signed[:, 6:8])
-    blur = np.interp(chance[:, 8], [0, 1 / 4, 1 / 2, 1], [SHARPEST, 0, 0, SOFTEST]).astype(
-        np.float32
-    )
-    amounts = torch.stack([torch.from_numpy(blur), NOISIEST * halves[:, 9].square()], 1)
-    generator = torch.Generator().manual_seed(seed * 2**32 + step)
+    is_turned = (signed[:, 3] >= 0)[:, None, None, None]
+    x = relight(torch.where(is_turned, turn(moved, signed[:, 4:6]), moved), signed[:, 6:8])
+    blur = np.interp(chance[:, 8], [0, 1 / 4, 1 / 2, 1], [SHARPEST, 0, 0, SOFTEST])
+    blurs = torch.from_numpy(blur.astype(np.float32))
+    amounts = torch.stack([blurs, NOISIEST * halves[:, 9].square()], 1)
+    generator = torch.Generator().manual_seed(options.seed * 2**32 + step)
     x = degrade(x, amounts, torch.randn(x.shape, generator=generator))
-    places = torch.from_numpy(chance[:, 11:].astype(np.float32))
-    return cut_out(x, torch.cat([halves[:, 10:11], places], 1))
+    places = torch.from_numpy(chance[:, 11:13].astype(np.float32))
+    x = cut_out(x, torch.cat([halves[:, 10:11], places], 1))
+    is_only_moved = torch.from_numpy(chance[:, 13] < options.only_moved)[:, None, None, None]
+    return torch.where(is_only_moved, moved, x)
 
 
 def degraded(faces: Faces, blur: float, noise: float) -> Faces:
@@ -194,11 +220,18 @@ def _rounded(value: NDArray[np.float64]) -> float:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = read_arguments(PROGRAM, __doc__, width=24, data_seed=31)
+    arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
-    options = JudgeTrainingOptions(seed=arguments.seed)
+    start: int | AgeJudge = arguments.width
+    if arguments.initial is not None:
+        start, _ = load_judge(arguments.initial)
+    options = JudgeTrainingOptions(
+        learning_rate=arguments.learning_rate,
+        only_moved=arguments.only_moved,
+        seed=arguments.seed,
+    )
     count, data_seed = arguments.count, arguments.data_seed
-    training = JudgeTraining(*synthetic_faces(count, data_seed), options, arguments.width)
+    training = JudgeTraining(*synthetic_faces(count, data_seed), options, start)
     run_training(training.advance, arguments.minutes * 60, arguments.steps)
     network = training.finish(*synthetic_faces(CALIBRATION, data_seed, count))
     metrics = measure(network, *synthetic_faces(HELD_OUT, data_seed, count + CALIBRATION))
@@ -206,19 +239,43 @@ def main() -> None:
     save_half(arguments.out, network, describe(arguments, training, metrics))
 
 
+def parse_arguments() -> argparse.Namespace:
+    """What to train, on what and for how long."""
+    parser = training_parser(PROGRAM, __doc__, width=24, data_seed=31)
+    defaults = JudgeTrainingOptions()
+    add = parser.add_argument
+    add("--initial", type=Path, help="a judge to go on with, whose width it keeps")
+    add("--learning-rate", type=float, default=defaults.learning_rate, help="the highest")
+    add(
+        "--only-moved",
+        type=float,
+        default=defaults.only_moved,
+        help="share of faces that are mirrored and shifted, and not altered otherwise",
+    )
+    return parser.parse_args()
+
+
 def describe(
     arguments: argparse.Namespace, training: JudgeTraining, metrics: Mapping[str, Any]
 ) -> CheckpointDescription:
     """What the checkpoint is and how it came about, the command included."""
+    command = command_of(PROGRAM, arguments)
+    command += f" --learning-rate {arguments.learning_rate} --only-moved {arguments.only_moved}"
+    told: dict[str, Any] = {}
+    if arguments.initial is not None:
+        command += " --initial INITIAL"
+        _, initial = read_checkpoint(arguments.initial)
+        told["initial"] = {"sha256": sha256_of(arguments.initial), "training": initial.training}
     return CheckpointDescription(
         AGE_JUDGE.name,
-        arguments.width,
+        training.network.width,
         dataset=f"synthetic faces 0 to {arguments.count - 1} of seed {arguments.data_seed}",
         training={
-            "command": command_of(PROGRAM, arguments),
+            "command": command,
             "steps": training.step,
             "calibration_faces": CALIBRATION,
             **asdict(training.options),
+            **told,
         },
         metrics={"held_out_faces": HELD_OUT, **metrics},
         source=f"python -m {PROGRAM}",

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from diffusion import train_judge
-from diffusion.augmentation import cut_out, relight, turn
+from diffusion.augmentation import cut_out, move, relight, turn
 from diffusion.judge import judged_ages, load_judge
 from diffusion.network_training import EpochOrder, rate_factor
+from diffusion.noise import Purpose, uniforms
 from diffusion.train_judge import JudgeTraining, JudgeTrainingOptions, augmented, measure
-from formats.checkpoint import read_checkpoint
+from formats.checkpoint import read_checkpoint, sha256_of
+from formats.faces import from_unit_range
 from synthetic import synthetic_faces
 
 OPTIONS = JudgeTrainingOptions(batch_size=32, warmup_steps=5)
@@ -25,14 +27,14 @@ def people() -> tuple[np.ndarray, np.ndarray]:
 
 
 def trained(people, steps: int, options: JudgeTrainingOptions = OPTIONS) -> JudgeTraining:
-    training = JudgeTraining(*people, options, width=4)
+    training = JudgeTraining(*people, options, 4)
     for step in range(steps):
         training.advance(step / steps)
     return training
 
 
 def test_the_loss_falls(people) -> None:
-    training = JudgeTraining(*people, OPTIONS, width=4)
+    training = JudgeTraining(*people, OPTIONS, 4)
 
     losses = [training.advance(step / 50) for step in range(50)]
 
@@ -77,12 +79,28 @@ def test_what_is_measured_is_by_decade_and_by_damage(people) -> None:
 def test_augmented_faces_repeat_and_differ_from_step_to_step(people) -> None:
     faces = people[0][:64]
 
-    first, again, other = (augmented(faces, 3, step) for step in (7, 7, 8))
+    first, again, other = (augmented(faces, OPTIONS, step) for step in (7, 7, 8))
 
     assert first.shape == (64, 1, 48, 48)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.abs().max() < 2
+
+
+def test_a_share_of_the_faces_is_only_moved(people) -> None:
+    faces = people[0][:64]
+
+    plain = augmented(faces, replace(OPTIONS, only_moved=1.0), 7)
+    half = augmented(faces, replace(OPTIONS, only_moved=0.5), 7)
+
+    assert from_unit_range(plain[:, 0].numpy()).tobytes() == moved_faces(faces, 7).tobytes()
+    is_plain = (half == plain).flatten(1).all(1)
+    assert 20 < int(is_plain.sum()) < 44
+
+
+def moved_faces(faces: np.ndarray, step: int) -> np.ndarray:
+    chance = uniforms(OPTIONS.seed, range(len(faces)), step, 3, Purpose.AUGMENTATION)
+    return move(faces, chance[:, 0] < 1 / 2, chance[:, 1:])
 
 
 def test_turning_and_relighting_by_nothing_changes_nothing() -> None:
@@ -160,8 +178,40 @@ def test_the_command_writes_a_checkpoint_that_says_how_to_make_it_again(
     assert network.width == 3
     assert description.training["command"] == (
         "python -m diffusion.train_judge --out OUT --steps 3 --width 3 --count 70 "
-        "--data-seed 5 --seed 0 --threads 1"
+        "--data-seed 5 --seed 0 --threads 1 --learning-rate 0.003 --only-moved 0.0"
     )
     found = measure(network, *synthetic_faces(100, 5, 170))
     assert description.metrics["held_out_faces"] == 100
     assert description.metrics["mae_years"] == pytest.approx(found["mae_years"], rel=0.02)
+
+
+def test_going_on_starts_from_what_the_judge_says_and_tells_whose_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_judge, "HELD_OUT", 100)
+    monkeypatch.setattr(train_judge, "CALIBRATION", 100)
+    first, second = (str(tmp_path / name) for name in ("first", "second"))
+    short = ["--steps", "1", "--count", "70", "--data-seed", "5"]
+    rests = ["--learning-rate", "0", "--initial", first]
+    for more in (["--out", first, "--width", "3"], ["--out", second, *rests]):
+        monkeypatch.setattr(sys, "argv", ["train_judge", *short, *more])
+        train_judge.main()
+
+    _, description = load_judge(second)
+
+    assert description.width == 3
+    assert description.training["initial"]["sha256"] == sha256_of(first)
+    assert description.training["initial"]["training"]["steps"] == 1
+    assert description.training["command"].endswith(" --initial INITIAL")
+
+
+def test_a_finished_judge_in_training_units_says_the_same(people) -> None:
+    faces, ages = people
+    judge = trained(people, 2).finish(faces, ages)
+    before = judged_ages(judge, faces[:9])
+
+    training = JudgeTraining(faces, ages, OPTIONS, judge)
+
+    raw = judged_ages(training.network.eval(), faces[:9]) / 100
+    units = raw * train_judge.DEVIATION + train_judge.MIDDLE
+    assert units * 100 == pytest.approx(before, abs=1e-2)
