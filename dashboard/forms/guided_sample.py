@@ -13,7 +13,7 @@ from dashboard.forms.sampling import (
     start_fields,
 )
 from dashboard.typed import as_typed
-from jobs.requests import GUIDED_PRESETS, GuidedSampleParams
+from jobs.requests import DEFAULT_SCALES, GUIDED_PRESETS, GuidedSampleParams
 
 _field: Callable[..., Field] = partial(field_of, GuidedSampleParams)
 
@@ -67,7 +67,8 @@ GUIDED_SAMPLE = KindForm(
         _field(
             "guidance_scale",
             "Scale",
-            "0 is none. Empty: 0.2 plain, 2 calibrated.",
+            f"0 is none. Empty: {DEFAULT_SCALES['plain']:g} plain, "
+            f"{DEFAULT_SCALES['calibrated']:g} calibrated.",
         ),
         _field(
             "guidance_form",

@@ -38,6 +38,7 @@ def guided(bench, regressor):
         regressor={"job": regressor},
         target_ages=[18, 62.5],
         faces_per_age=3,
+        guidance_scale=2,
         num_inference_steps=10,
         seed=1,
     )
