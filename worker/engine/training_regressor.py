@@ -43,6 +43,10 @@ class TrainRegressorRunner:
             ArtifactStoreError: faces or noise predictor cannot be read.
             FormatError: one of them is none.
         """
+        with spoken_for(shard):
+            return self._train(shard, work)
+
+    def _train(self, shard: ShardRun, work: TrainRegressorWork) -> list[MadeFile]:
         dataset = self._datasets.load(shard, work.dataset)
         if dataset.ages is None:
             raise NoAgesError(f"dataset {dataset.name} has no ages; a regressor learns from them")
@@ -65,14 +69,13 @@ class TrainRegressorRunner:
             training.faces.held_out,
         )
         walk = TrainingWalk(shard, training)
-        with spoken_for(shard):
-            walk.go_on()
-            walk.tell()
-            shard.say_working()
-            held_out = []
-            for errors in training.held_out_errors():
-                held_out.append(errors)
-                shard.between_steps()
+        walk.go_on()
+        walk.tell()
+        shard.say_working()
+        held_out = []
+        for errors in training.held_out_errors():
+            held_out.append(errors)
+            shard.between_steps()
         described = describe_regressor(training, predictor, dataset.name, held_out)
         return [
             checkpoint_file(f"age-regressor-{params.width}", training.best, described),
