@@ -36,9 +36,9 @@ def trained(people, steps: int, options: JudgeTrainingOptions = OPTIONS) -> Judg
 def test_the_loss_falls(people) -> None:
     training = JudgeTraining(*people, OPTIONS, 4)
 
-    losses = [training.advance(step / 50) for step in range(50)]
+    losses = [training.advance(step / 30) for step in range(30)]
 
-    assert training.step == 50
+    assert training.step == 30
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
 
 
