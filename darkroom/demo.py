@@ -29,7 +29,7 @@ TITLE = "Demo: the assignment"
 # and the core-minutes that all jobs take together (an upper figure).
 BFLOAT16 = {"num_inference_steps": 1000, "training_images": 40_000}
 BFLOAT16_CORE_MINUTES = 30
-FLOAT32 = {"num_inference_steps": 250, "training_images": 16_000}
+FLOAT32 = {"num_inference_steps": 250, "training_images": 12_000}
 FLOAT32_CORE_MINUTES = 24
 PREFIXES = {"sample": "sample-", "merge": "merge-", "guided_sample": "guided-"}
 PREFIXES |= {"train_regressor": "regressor-", "report": "report-"}
