@@ -198,7 +198,7 @@ def test_a_regressor_that_this_report_shows_already_is_only_named(sections):
     ("params", "formulas", "sentence"),
     [
         ({"guidance": "plain"}, {f.LOG_PLAIN, f.MEAN_SHIFT}, "s = 0.2 (Dhariwal"),
-        ({"sampler": "ddim"}, {f.LOG_CALIBRATED, f.EPS_SHIFT}, "s = 2 (Dhariwal"),
+        ({"sampler": "ddim"}, {f.LOG_CALIBRATED, f.EPS_SHIFT}, "s = 4 (Dhariwal"),
         ({"guidance_gradient": "x_0"}, {f.GRADIENT_X}, "the noise predictor:"),
         ({"guidance_sigma_max": 1.5}, set(), "at most 1.5."),
         ({"guidance_clip": 0.25}, set(), "never longer than 0.25 times"),

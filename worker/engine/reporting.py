@@ -47,6 +47,7 @@ class ReportRunner:
         while (file := shard.wait_for(lambda: next(report, None))) is not None:
             shard.done = READ_PERCENT + FILE_PERCENT * (len(made) + 1)
             made.append(MadeFile(ArtifactRole.REPORT, file.name, file.content, (), file.media_type))
+            shard.between_steps()
         shard.done = PERCENT
         return made
 
