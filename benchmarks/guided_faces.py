@@ -29,7 +29,7 @@ from diffusion.checkpoints import RegressorCheckpoint, load_regressor
 from diffusion.fixed_batches import in_fixed_batches
 from diffusion.guidance import AgeGuide, GuidanceOptions
 from diffusion.judge import load_judge
-from diffusion.plan import Plan
+from diffusion.plan import Plan, Sampler
 from diffusion.sampling import guided_sample
 from formats.faces import Faces, from_unit_range
 from formats.figures import labelled_collage
@@ -49,7 +49,7 @@ class Setting:
 
     name: str
     guidance: GuidanceOptions
-    sampler: str = "dpmpp_2m"
+    sampler: Sampler = "dpmpp_2m"
     steps: int = 20
 
 
@@ -105,7 +105,7 @@ class Study:
 
     def _sample(self, setting: Setting, ages: tuple[float, ...]) -> Faces:
         steps: Plan = plan(
-            setting.sampler,  # type: ignore[arg-type]  # one of the samplers
+            setting.sampler,
             self._checkpoint.betas,
             setting.steps,
         )

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -13,14 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from diffusion.checkpoints import load_checkpoint, save_checkpoint
-from diffusion.errors import DiffusionError
 from diffusion.prior import DataPrior, fit_prior
 from diffusion.sheet import SHEET_SEED, SHEET_STEPS, sample_sheet
 from diffusion.training import Training
 from diffusion.training_description import describe_training
-from diffusion.training_folder import add_limit, command, train_in, write_whole
+from diffusion.training_folder import add_limit, command, run_command, train_in, write_whole
 from diffusion.training_options import TrainingLimit, TrainingOptions
-from formats.errors import FormatError
 from formats.faces import load_faces
 from formats.pictures import collage, encode_png
 from formats.xmp import SourceType
@@ -36,13 +33,7 @@ OPTIONS = ("batch_size", "learning_rate", "ema_decay", "seed")  # of TrainingOpt
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
-    try:
-        run(arguments)
-    except (DiffusionError, FormatError, OSError, ValueError) as error:
-        sys.exit(f"python -m {PROGRAM}: {error}")
+    run_command(PROGRAM, parse_arguments(), run)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,12 @@ import torch
 
 from diffusion.aged_faces import FacesWithAges
 from diffusion.checkpoints import load_checkpoint, load_regressor, save_checkpoint
-from diffusion.errors import DiffusionError
 from diffusion.regressor_description import describe_regressor
 from diffusion.regressor_training import RegressorTraining, StartNetwork
-from diffusion.training_folder import add_limit, command, train_in
+from diffusion.training_folder import add_limit, command, run_command, train_in
 from diffusion.training_options import RegressorOptions, TrainingLimit
 from formats.architectures import AGE_REGRESSOR
 from formats.checkpoint import read_checkpoint
-from formats.errors import FormatError
 from formats.faces import load_ages, load_faces
 from synthetic import synthetic_faces
 
@@ -33,13 +30,7 @@ OPTIONS = (  # of RegressorOptions, and arguments
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
-    try:
-        run(arguments)
-    except (DiffusionError, FormatError, OSError, ValueError) as error:
-        sys.exit(f"python -m {PROGRAM}: {error}")
+    run_command(PROGRAM, parse_arguments(), run)
 
 
 def parse_arguments() -> argparse.Namespace:

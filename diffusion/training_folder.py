@@ -5,18 +5,35 @@ import csv
 import io
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from diffusion.errors import DiffusionError
 from diffusion.training_loop import TrainingLoop
+from formats.errors import FormatError
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60  # between two saved states
 STATE, LOSSES = "state.safetensors", "losses.csv"
 DESCRIBED_AS = {"out": "OUT"}  # a checkpoint names no folder of the machine that it was made on
+
+
+def run_command(
+    program: str, arguments: argparse.Namespace, run: Callable[[argparse.Namespace], None]
+) -> None:
+    """Run a training that was asked for on the command line; what goes wrong ends it in words."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(arguments.threads)
+    try:
+        run(arguments)
+    except (DiffusionError, FormatError, OSError, ValueError) as error:
+        sys.exit(f"python -m {program}: {error}")
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
