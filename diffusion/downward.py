@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from diffusion.convolutions import convolve_beside_constants
 from diffusion.schedule import NUM_TIMESTEPS
@@ -69,20 +68,9 @@ class DownwardHalf(nn.Module):
         assert isinstance(first, nn.Conv2d)
         return first
 
-    def _down(self, z_t: Tensor, time: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What each level sees of z_t (B, 1, H, W) at the embedded times (B, 64)."""
-        down1 = self._look(z_t, time)
-        down2 = self.dconv_down2(functional.max_pool2d(down1, 2))
-        down3 = self.dconv_down3(functional.max_pool2d(down2, 2))
-        return down1, down2, down3, self.dconv_down4(functional.max_pool2d(down3, 2))
-
-    def _look(self, z_t: Tensor, time: Tensor) -> Tensor:
-        first, second = self._first, self.dconv_down1[2:]
-        seen = convolve_beside_constants(z_t, time, first)
-        if first.weight.dtype != self.dtype:
-            seen = seen.to(self.dtype)
-        down1: Tensor = second(functional.relu_(seen))
-        return down1
+    def _first_seen(self, z_t: Tensor, time: Tensor) -> Tensor:
+        """The first convolution of z_t (B, 1, H, W) beside the embedded times (B, 64)."""
+        return convolve_beside_constants(z_t, time, self._first).to(self.dtype)
 
     @property
     def _exact(self) -> tuple[nn.Module, ...]:

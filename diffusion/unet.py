@@ -1,6 +1,7 @@
 """The course's noise predictor: a plain U-Net with the timestep as constant channels."""
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from diffusion.convolutions import DoubledConv2d
 from diffusion.downward import TIME_CHANNELS, DownwardHalf, double_conv
@@ -40,6 +41,12 @@ class UNet(DownwardHalf):
         up2 = self._double(self.dconv_up2, up3, down2)
         up1 = self._double(self.dconv_up1, up2, down1)
         return self._predict(up1)
+
+    def _down(self, z_t: Tensor, time: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        down1: Tensor = self.dconv_down1[1:](self._first_seen(z_t, time))
+        down2 = self.dconv_down2(functional.max_pool2d(down1, 2))
+        down3 = self.dconv_down3(functional.max_pool2d(down2, 2))
+        return down1, down2, down3, self.dconv_down4(functional.max_pool2d(down3, 2))
 
     def _double(
         self, double_conv: nn.Sequential, x: Tensor, skip: Tensor, time: Tensor | None = None
