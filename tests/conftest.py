@@ -16,6 +16,7 @@ import pytest
 import redis
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings
 
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
@@ -24,6 +25,8 @@ from jobs.settings import WebSettings
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 10.0
+
+settings.register_profile("chaos", print_blob=True)
 
 
 def _free_port() -> int:
