@@ -40,7 +40,7 @@ class Engine:
         self._settings = settings
         self._events = events
         self._speaking = threading.Lock()
-        self._artifacts = ArtifactStore(settings.artifacts_url)
+        self._artifacts = ArtifactStore(settings.artifacts_url, settings.artifacts_key)
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)
