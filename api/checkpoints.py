@@ -98,7 +98,11 @@ class CheckpointRoutes:
         "Get a checkpoint as safetensors",
         OCTETS,
         response_headers={"ETag": "Strong: the file's SHA-256."},
-        errors=(errors.CheckpointNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.CheckpointNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_checkpoint_file(self, checkpoint_id: str) -> Response:
         """Its bytes, or a range of them; a new version may bring another bundled one."""

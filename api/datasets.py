@@ -88,7 +88,11 @@ class DatasetRoutes:
         "See a hundred faces of a dataset",
         PNG,
         response_headers={"ETag": "Strong."},
-        errors=(errors.DatasetNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.DatasetNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_contact_sheet(self, dataset_id: str) -> Response:
         """Faces spread over the dataset, by age where ages are known."""

@@ -77,7 +77,11 @@ class UploadRoutes:
         "Get an uploaded picture as it is kept",
         PNG,
         response_headers={"ETag": "Strong: the file's SHA-256."},
-        errors=(errors.UploadNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.UploadNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_upload_file(self, upload_id: str) -> Response:
         """Its bytes; they never change."""

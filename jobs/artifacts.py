@@ -11,7 +11,7 @@ from typing import cast
 
 import fsspec
 
-from jobs.errors import ArtifactStoreError
+from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
 from jobs.messages import Manifest
 
 MANIFEST = "manifest.json"
@@ -43,7 +43,7 @@ class ArtifactStore:
 
     def _full(self, path: str) -> str:
         if path.startswith("/") or ".." in path.split("/"):
-            raise ArtifactStoreError(f"path {path!r} leaves the artifact store", path=path)
+            raise ArtifactPathError(f"path {path!r} leaves the artifact store", path=path)
         return f"{self._root}/{path}"
 
     def write_bytes(self, path: str, data: bytes) -> None:
@@ -71,10 +71,13 @@ class ArtifactStore:
         """The whole file.
 
         Raises:
-            ArtifactStoreError: there is none, or the store does not answer.
+            ArtifactFileNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer.
         """
         try:
             return cast(bytes, self._fs.cat_file(self._full(path)))
+        except FileNotFoundError as error:
+            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
         except OSError as error:
             raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
 

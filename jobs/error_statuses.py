@@ -22,4 +22,7 @@ STATUSES: dict[type[errors.JobError], HTTPStatus] = {
     errors.CheckpointChangedError: HTTPStatus.CONFLICT,
     errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ArtifactStoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ArtifactFileNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ArtifactFileChangedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ArtifactPathError: HTTPStatus.FORBIDDEN,
 }

@@ -17,7 +17,10 @@
   + PictureRejectedError       the picture does not say how it was made
   + CheckpointChangedError     the picture was made with another checkpoint than this id now means
   + UploadTooLargeError        the upload is over the limit
-  + ArtifactStoreError         the artifact store does not answer, or holds something else
+  + ArtifactStoreError         the artifact store does not answer now, or takes no file now
+    - ArtifactFileNotFoundError  it answers that there is no such file
+    - ArtifactFileChangedError   it holds another file than is meant
+    - ArtifactPathError          this path is none of the store's, or is not for this caller
 
 Every class has a stable `code`; the API has one HTTP status for each.
 """
@@ -134,6 +137,25 @@ class UploadTooLargeError(JobError):
 
 
 class ArtifactStoreError(JobError):
-    """The artifact store does not answer, or holds something else."""
+    """The artifact store does not answer, or does not take a file."""
 
+    # This class alone means that it may be otherwise later; what its subclasses say stays so.
     code = "artifact_store_error"
+
+
+class ArtifactFileNotFoundError(ArtifactStoreError):
+    """The artifact store answers that there is no such file."""
+
+    code = "artifact_file_not_found"
+
+
+class ArtifactFileChangedError(ArtifactStoreError):
+    """The artifact store holds, or was sent, another file than is meant."""
+
+    code = "artifact_file_changed"
+
+
+class ArtifactPathError(ArtifactStoreError):
+    """This path is none of the artifact store's, or is not for this caller."""
+
+    code = "artifact_path"
