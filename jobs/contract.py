@@ -63,6 +63,7 @@ class JobView(Contract):
     status: JobStatus
     status_seq: int = Field(description="Grows with every change of this job.")
     waiting_reason: str | None = Field(description="Why it is not running, in one sentence.")
+    notice: str | None = Field(None, description="What hinders it while it runs, in one sentence.")
     params: dict[str, Any]
     progress: Progress
     error: ErrorInfo | None
@@ -108,6 +109,7 @@ class ShardView(Contract):
     image_count: int
     progress: Progress
     preview_version: int = Field(description="0 while there is no preview.")
+    notice: str | None = Field(None, description="What hinders its worker now, in one sentence.")
     error: ErrorInfo | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -14,6 +14,7 @@ from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
 from jobs.queue_views import online_since, view_of
+from jobs.readiness import Condition, ConditionWatch
 from jobs.relatives import Relatives
 from jobs.repeats import Repeats
 from jobs.settings import WebSettings
@@ -36,6 +37,7 @@ class JobService(
         self._artifacts = artifacts
         self._streams = streams
         self._shard_images = shard_images
+        self._conditions = ConditionWatch(database, artifacts)
 
     def get_job(self, job_id: str) -> JobView:
         """The job of this id.
@@ -109,9 +111,13 @@ class JobService(
         """Whether Redis answers within a quarter of a second."""
         return self._streams.is_reachable()
 
-    def database_is_ready(self) -> bool:
-        """Whether the database answers and is migrated."""
-        return self._database.is_ready()
+    def database_condition(self) -> Condition:
+        """Whether the database takes jobs, or what hinders it."""
+        return self._conditions.of_database()
+
+    def artifacts_condition(self) -> Condition:
+        """Whether the artifact store can be read and written, or what hinders it."""
+        return self._conditions.of_artifacts()
 
 
 def open_service(settings: WebSettings) -> JobService:
