@@ -14,6 +14,7 @@ COMMANDS = {
     "jobs": "jobs",
     "cancel": "cancel",
     "retry": "retry",
+    "delete": "delete",
     "repeat": "repeat",
     "download": "download",
     "import": "import_files",

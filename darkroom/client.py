@@ -19,6 +19,7 @@ from jobs.contract import (
     Curves,
     CurvesView,
     DatasetView,
+    Deleted,
     JobList,
     JobView,
     UploadView,
@@ -129,6 +130,11 @@ class Client:
         """Cancel a job, and all that wait for it."""
         response = self._request("POST", f"{PREFIX}/jobs/{job_id}/cancel")
         return CanceledJob.model_validate_json(response.content)
+
+    def delete(self, kind: str, named: str) -> Deleted:
+        """Delete a job that has ended, a checkpoint, a dataset or an upload, and its files."""
+        response = self._request("DELETE", f"{PREFIX}/{kind}s/{named}")
+        return Deleted.model_validate_json(response.content)
 
     def list_jobs(self, limit: int, status: str | None = None) -> JobList:
         """The newest jobs."""

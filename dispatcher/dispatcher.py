@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from celery import Celery
 from redis.exceptions import ResponseError
 
+from dispatcher.housekeeper import Housekeeper
 from dispatcher.losses import LossWatch
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
 from dispatcher.sending import Departure, Sender
-from jobs.artifacts import ArtifactStore, attempt_folder, shard_folder
+from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
-from jobs.errors import ArtifactStoreError
 from jobs.settings import DispatcherSettings
 from jobs.streams import DispatcherStreams, Entry, StreamError
 
@@ -46,9 +46,11 @@ class Dispatcher:
         self._next_housekeeping = 0.0
         with self._database.read() as session:
             self._sender.remember_sent(session)
+        self._housekeeper = Housekeeper(self._database, self._artifacts, settings.keep_days)
 
     def close(self) -> None:
         """Close all connections."""
+        self._housekeeper.close()
         self._celery.close()
         self._streams.close()
         self._database.close()
@@ -150,18 +152,9 @@ class Dispatcher:
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)
         for job_id, shard_id, attempt, worker in outcome.succeeded:
-            self._keep_only(job_id, shard_id, attempt_folder(job_id, shard_id, attempt, worker))
+            kept = attempt_folder(job_id, shard_id, attempt, worker)
+            self._housekeeper.tidy(job_id, shard_id, kept)
         self._keep_house()
-
-    def _keep_only(self, job_id: str, shard_id: str, kept: str) -> None:
-        """An ended shard keeps only its holder's folder."""
-        folder = shard_folder(job_id, shard_id)
-        try:
-            for name in self._artifacts.names(folder):
-                if f"{folder}/{name}" != kept:
-                    self._artifacts.delete(f"{folder}/{name}")
-        except ArtifactStoreError as error:
-            log.warning("cannot tidy up after shard %s: %s", shard_id, error)
 
     def _keep_house(self) -> None:
         now = time.monotonic()

@@ -88,6 +88,27 @@ class CanceledJob(JobView):
     )
 
 
+class Reference(Contract):
+    """What needs something that was to be deleted."""
+
+    type: str = Field(description="job, or darkroom for what comes with it.")
+    id: str
+    kind: str | None = Field(None, description="Of a job.")
+
+
+class Deleted(Contract):
+    """What was deleted now."""
+
+    type: str = Field(description="job, checkpoint, dataset or upload.")
+    id: str
+    checkpoints: list[str] = Field(
+        default_factory=list, description="Of a job: ids of the checkpoints that went with it."
+    )
+    files_left: bool = Field(
+        False, description="Its files are still there: the dispatcher deletes them later."
+    )
+
+
 class JobList(Contract):
     """A page of jobs, newest first."""
 

@@ -10,6 +10,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
+from jobs.deletion import Deletion
 from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
@@ -25,7 +26,14 @@ from jobs.views import shard_view, unit_of, worker_view
 
 
 class JobService(
-    SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Relatives, Repeats
+    SubmissionDesk,
+    CheckpointLibrary,
+    DatasetShelf,
+    UploadShelf,
+    Gallery,
+    Relatives,
+    Repeats,
+    Deletion,
 ):
     """The sentences that touch database, artifact store and streams together."""
 
