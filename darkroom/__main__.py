@@ -26,6 +26,9 @@ COMMANDS = {
     "dispatcher": "dispatcher",
     "worker": "worker",
     "migrate": "migrate",
+    "backup": "backup",
+    "restore": "restore",
+    "doctor": "doctor",
 }
 
 

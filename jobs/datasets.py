@@ -24,7 +24,7 @@ from formats.faces import (
     valid_ages,
 )
 from formats.pictures import collage, encode_png
-from jobs import references, store
+from jobs import store
 from jobs.artifacts import ArtifactStore
 from jobs.contract import DatasetView
 from jobs.database import Database
@@ -77,7 +77,6 @@ class DatasetShelf:
             files["ages.npy"] = age_bytes
         self._write_files(folder, files)
         with self._database.write() as session:
-            references.for_referring(session)
             if not self._artifacts.exists(f"{folder}/faces.npy"):
                 self._write_files(folder, files)  # swept meanwhile, while no row named them
             row = store.find_dataset(session, sha256[:16])

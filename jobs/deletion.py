@@ -56,7 +56,6 @@ class Deletion:
             ReferencedError: a job names it or has made it, or it comes with Darkroom.
         """
         with self._database.write() as session:
-            references.for_deleting(session)
             row = store.find_checkpoint(session, checkpoint_id)
             if row is None:
                 raise CheckpointNotFoundError(
@@ -79,7 +78,6 @@ class Deletion:
             ReferencedError: a job names it.
         """
         with self._database.write() as session:
-            references.for_deleting(session)
             row = store.find_dataset(session, dataset_id)
             if row is None:
                 raise DatasetNotFoundError(
@@ -97,7 +95,6 @@ class Deletion:
             ReferencedError: a job names it.
         """
         with self._database.write() as session:
-            references.for_deleting(session)
             row = store.find_upload(session, upload_id)
             if row is None:
                 raise UploadNotFoundError(f"there is no upload {upload_id!r}", upload_id=upload_id)
@@ -125,7 +122,6 @@ class Deletion:
 def delete_job(database: Database, artifacts: ArtifactStore, job_id: str) -> Deleted:
     """See `Deletion.delete_job`."""
     with database.write() as session:
-        references.for_deleting(session)
         job = require_job(session, job_id)
         if not JobStatus(job.status).has_ended:
             raise JobActiveError(
@@ -181,7 +177,6 @@ def remove_unneeded(database: Database, artifacts: ArtifactStore, path: str) -> 
     It goes while nobody can come to refer to it: the same bytes may be uploaded again at any time.
     """
     with database.write() as session:
-        references.for_deleting(session)
         if are_files_held(session) or references.is_file_needed(session, path):
             return False
         return _delete(artifacts, path)

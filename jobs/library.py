@@ -14,7 +14,7 @@ from formats.checkpoint import (
 )
 from formats.checkpoint_facts import checkpoint_facts
 from formats.errors import FormatError
-from jobs import references, store
+from jobs import store
 from jobs.artifacts import ArtifactStore, checkpoint_path
 from jobs.contract import CheckpointView
 from jobs.database import Database
@@ -80,7 +80,6 @@ class CheckpointLibrary:
         if not self._artifacts.exists(path):
             self._artifacts.write_bytes(path, native.read_bytes())
         with self._database.write() as session:
-            references.for_referring(session)
             if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
                 self._artifacts.write_bytes(path, native.read_bytes())
             row = store.find_checkpoint(session, checkpoint_id or sha256[:16])

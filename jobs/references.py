@@ -1,35 +1,17 @@
-"""Who needs what: asked before anything is deleted, under a lock that keeps the answer true.
+"""Who needs what: asked before anything is deleted, in the transaction that deletes it.
 
-A reference is made in a transaction that holds `for_referring`, and something is deleted in one
-that holds `for_deleting`. SQLite has one writer, so that both are its write lock; on PostgreSQL an
-advisory lock is taken, shared by those who refer.
+The database has one writer at a time, so that nobody comes to need it meanwhile.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import String, cast, select, text
+from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from jobs.contract import ArtifactRole, Reference
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Upload
 
-LOCK = 0x6461726B  # "dark"
 SHOWN = 20  # references that an error names
-
-
-def for_referring(session: Session) -> None:
-    """Until this transaction ends, nothing is deleted."""
-    _lock(session, "pg_advisory_xact_lock_shared")
-
-
-def for_deleting(session: Session) -> None:
-    """Until this transaction ends, nobody refers to anything anew, and nobody else deletes."""
-    _lock(session, "pg_advisory_xact_lock")
-
-
-def _lock(session: Session, function: str) -> None:
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SELECT {function}({LOCK})"))
 
 
 def jobs_after(session: Session, job_id: str) -> list[Reference]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from jobs import references, store
+from jobs import store
 from jobs.assignment import assignment_batch, in_words_of_assignment
 from jobs.batches import in_item, with_labels_resolved
 from jobs.children import ended_words
@@ -156,7 +156,6 @@ class SubmissionDesk:
         idempotency_key, digest = key_and_digest
         try:
             with self._database.write() as session:
-                references.for_referring(session)
                 earlier = idempotency_key and store.find_by_key(session, submitter, idempotency_key)
                 if earlier:
                     return _replay(session, earlier, digest)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from formats.errors import FormatError
 from formats.face_picture import ALLOWED_PICTURE, load_face_picture
 from formats.pictures import encode_png
-from jobs import references, store
+from jobs import store
 from jobs.artifacts import ArtifactStore
 from jobs.contract import UploadView
 from jobs.database import Database
@@ -44,7 +44,6 @@ class UploadShelf:
         path = f"uploads/{sha256}.png"
         self._artifacts.write_bytes(path, kept)
         with self._database.write() as session:
-            references.for_referring(session)
             if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
                 self._artifacts.write_bytes(path, kept)
             row = store.find_upload(session, sha256[:16])

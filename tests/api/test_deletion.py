@@ -129,7 +129,7 @@ def test_what_people_brought_is_deleted_when_no_job_names_it(
     client, submit, checkpoint_id, web_settings
 ) -> None:
     content = io.BytesIO()
-    faces = np.random.default_rng(1).integers(0, 256, (300, 48, 48), np.uint8)
+    faces = np.random.default_rng(1).integers(0, 256, (100, 48, 48), np.uint8)
     np.save(content, faces)
     content.seek(0)
     dataset = client.post(
