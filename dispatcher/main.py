@@ -39,15 +39,18 @@ def dispatch(settings: DispatcherSettings, stop: threading.Event) -> None:
     if not _acquire(lock, stop):
         return
     try:
-        dispatcher = Dispatcher(settings)
-        log.info("dispatching %s", settings.database_url)
+        dispatcher = None
         while not stop.is_set():
             try:
+                if dispatcher is None:
+                    dispatcher = Dispatcher(settings)
+                    log.info("dispatching %s", settings.database_url)
                 dispatcher.run_pass()
-            except SQLAlchemyError:  # locked or out of space: nothing was acknowledged
-                log.exception("the database refused; trying again")
+            except SQLAlchemyError as error:  # locked or out of space: nothing was acknowledged
+                log.warning("the database refused; trying again", exc_info=error)
                 stop.wait(DATABASE_RETRY_SECONDS)
-        dispatcher.close()
+        if dispatcher is not None:
+            dispatcher.close()
     finally:
         lock.release()
 

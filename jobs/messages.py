@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
 from jobs.works import Work
 
-PROTOCOL = 3  # raised when an older worker could not understand its orders
+PROTOCOL = 4  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):
@@ -89,6 +89,7 @@ class Report(Contract):
     saved_step: int = Field(0, ge=0, description="The newest step from which it can resume.")
     preview_version: int = Field(0, ge=0)
     curves: Curves = Field(default_factory=dict, description="Whole each time: reports are states.")
+    notice: str | None = Field(None, description="What hinders it now, for people.")
     artifacts: list[ArtifactRecord] = Field(default_factory=list)
     error: ErrorInfo | None = None
     running: list[RunningShard] = Field(description="What occupies the worker's slots now.")

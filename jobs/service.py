@@ -10,10 +10,12 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
+from jobs.deletion import Deletion
 from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
 from jobs.queue_views import online_since, view_of
+from jobs.readiness import Condition, ConditionWatch
 from jobs.relatives import Relatives
 from jobs.repeats import Repeats
 from jobs.settings import WebSettings
@@ -24,7 +26,14 @@ from jobs.views import shard_view, unit_of, worker_view
 
 
 class JobService(
-    SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Relatives, Repeats
+    SubmissionDesk,
+    CheckpointLibrary,
+    DatasetShelf,
+    UploadShelf,
+    Gallery,
+    Relatives,
+    Repeats,
+    Deletion,
 ):
     """The sentences that touch database, artifact store and streams together."""
 
@@ -36,6 +45,7 @@ class JobService(
         self._artifacts = artifacts
         self._streams = streams
         self._shard_images = shard_images
+        self._conditions = ConditionWatch(database, artifacts)
 
     def get_job(self, job_id: str) -> JobView:
         """The job of this id.
@@ -109,9 +119,13 @@ class JobService(
         """Whether Redis answers within a quarter of a second."""
         return self._streams.is_reachable()
 
-    def database_is_ready(self) -> bool:
-        """Whether the database answers and is migrated."""
-        return self._database.is_ready()
+    def database_condition(self) -> Condition:
+        """Whether the database takes jobs, or what hinders it."""
+        return self._conditions.of_database()
+
+    def artifacts_condition(self) -> Condition:
+        """Whether the artifact store can be read and written, or what hinders it."""
+        return self._conditions.of_artifacts()
 
 
 def open_service(settings: WebSettings) -> JobService:

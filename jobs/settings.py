@@ -69,6 +69,9 @@ class DispatcherSettings(DatabaseSettings):
     poll_seconds: float = Field(
         1, gt=0, description="How often the database is looked into without a hint."
     )
+    keep_days: int = Field(
+        0, ge=0, description="Jobs that ended so many days ago are deleted; 0: none ever is."
+    )
 
 
 class WorkerSettings(Settings):
