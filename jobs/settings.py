@@ -3,8 +3,17 @@
 Every field is read from the environment as `DARKROOM_` and its name; `.env.example` lists them all.
 """
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.database_url import backend_of
+
+
+def _check_database_url(url: str) -> str:
+    backend_of(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -22,8 +31,9 @@ class Settings(BaseSettings):
 class DatabaseSettings(Settings):
     """What the programs beside the database need to know."""
 
-    database_url: str = Field(
-        "sqlite:///data/darkroom.sqlite", description="SQLAlchemy URL of the database."
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        "sqlite:///data/darkroom.sqlite",
+        description="SQLAlchemy URL of the database: SQLite, or postgresql+psycopg://….",
     )
 
 

@@ -19,6 +19,8 @@ from jobs.requests import (
     SampleParams,
 )
 
+pytestmark = pytest.mark.both_databases
+
 DIVERGED = ErrorInfo(code="sampling_failed", message="the faces are not finite")
 
 

@@ -10,6 +10,8 @@ from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 from jobs.tables import Job, Shard
 
+pytestmark = pytest.mark.both_databases
+
 RUNNING, LOST = ReportStatus.RUNNING, ReportStatus.LOST
 ERROR = ErrorInfo(code="worker_lost", message="silent")
 
