@@ -1,4 +1,4 @@
-"""Jobs that wait for others, on a real SQLite file."""
+"""Jobs that wait for others, on real databases."""
 
 import threading
 

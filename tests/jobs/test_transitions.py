@@ -1,4 +1,4 @@
-"""The state machine itself, on a real SQLite file."""
+"""The state machine itself, on real databases."""
 
 import pytest
 
