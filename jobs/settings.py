@@ -3,10 +3,19 @@
 Every field is read from the environment as `DARKROOM_` and its name; `.env.example` lists them all.
 """
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.database_url import backend_of
+
 NAME_PATTERN = r"^[A-Za-z0-9._-]{0,64}$"  # it is part of file names
+
+
+def _check_database_url(url: str) -> str:
+    backend_of(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -24,8 +33,9 @@ class Settings(BaseSettings):
 class DatabaseSettings(Settings):
     """What the programs beside the database need to know."""
 
-    database_url: str = Field(
-        "sqlite:///data/darkroom.sqlite", description="SQLAlchemy URL of the database."
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        "sqlite:///data/darkroom.sqlite",
+        description="SQLAlchemy URL of the database: SQLite, or postgresql+psycopg://….",
     )
 
 
