@@ -35,12 +35,13 @@ REQUESTS = [
     {"count": count, "num_inference_steps": steps, "sampler": sampler, "seed": seed}
     for seed, (count, steps, sampler) in enumerate(
         [
-            (1, 40, "ddpm"),
-            (2, 120, "ddpm"),
-            (3, 80, "ddim"),
-            (4, 60, "dpmpp_2m"),
-            (1, 300, "ddpm"),
-            (3, 40, "ddim"),
+            (1, 20, "ddpm"),
+            (2, 30, "ddpm"),
+            (3, 20, "ddim"),
+            (4, 12, "dpmpp_2m"),
+            (1, 150, "ddpm"),
+            (3, 10, "ddim"),
+            (2, 15, "ddpm"),
         ]
     )
 ]
