@@ -1,6 +1,5 @@
 """What one pass decides and writes. It knows neither Redis nor Celery, and can be moved alone."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,10 @@ from dispatcher.losses import LossWatch
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
 from dispatcher.sending import Departure, Sender
-from jobs.artifacts import ArtifactStore, attempt_folder, shard_folder
+from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.errors import ArtifactStoreError
 from jobs.messages import Heartbeat, Hint, Report
 from jobs.settings import DispatcherSettings
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,18 +77,6 @@ class Arbiter:
                 departures += self._sender.repeat_unanswered(session)
                 departures += self._sender.fill_slots(session)
         return Decision(outcome, departures)
-
-    def tidy(self, outcome: Outcome) -> None:
-        """Shards that have succeeded keep only their holder's folder."""
-        for job_id, shard_id, attempt, worker in outcome.succeeded:
-            kept = attempt_folder(job_id, shard_id, attempt, worker)
-            folder = shard_folder(job_id, shard_id)
-            try:
-                for name in self._artifacts.names(folder):
-                    if f"{folder}/{name}" != kept:
-                        self._artifacts.delete(f"{folder}/{name}")
-            except ArtifactStoreError as error:
-                log.warning("cannot tidy up after shard %s: %s", shard_id, error)
 
     def forget(self) -> list[str]:
         """Forget pauses that have long ended and workers long silent; give their queues."""

@@ -9,7 +9,8 @@ from celery import Celery
 from redis.exceptions import ResponseError
 
 from dispatcher.arbiter import Arbiter, Decision
-from jobs.artifacts import ArtifactStore
+from dispatcher.housekeeper import Housekeeper
+from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
 from jobs.settings import DispatcherSettings
@@ -32,13 +33,16 @@ class Dispatcher:
         self._database = Database(settings.database_url)
         self._streams = DispatcherStreams(settings.redis_url)
         self._celery: Celery = make_app(settings.redis_url, timeout_seconds=SEND_TIMEOUT_SECONDS)
-        self._arbiter = Arbiter(self._database, ArtifactStore(settings.artifacts_url), settings)
+        artifacts = ArtifactStore(settings.artifacts_url)
+        self._arbiter = Arbiter(self._database, artifacts, settings)
         self._has_redis = False
         self._reads_pending = True
         self._next_housekeeping = 0.0
+        self._housekeeper = Housekeeper(self._database, artifacts, settings.keep_days)
 
     def close(self) -> None:
         """Close all connections."""
+        self._housekeeper.close()
         self._celery.close()
         self._streams.close()
         self._database.close()
@@ -111,7 +115,9 @@ class Dispatcher:
                 self._streams.publish(decision.outcome.updates)
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)
-        self._arbiter.tidy(decision.outcome)
+        for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
+            kept = attempt_folder(job_id, shard_id, attempt, worker)
+            self._housekeeper.tidy(job_id, shard_id, kept)
         self._keep_house()
 
     def _send(self, decision: Decision) -> None:

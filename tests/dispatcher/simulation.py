@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from dispatcher.arbiter import Arbiter, Decision
+from dispatcher.housekeeper import keep_only
 from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.contract import ArtifactRole, ErrorInfo
 from jobs.database import Database
@@ -321,7 +322,8 @@ class World:
             del self.road.pending[:read]
 
         def tidy() -> None:
-            assert self.arbiter is not None
-            self.arbiter.tidy(decision.outcome)
+            for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
+                kept = attempt_folder(job_id, shard_id, attempt, worker)
+                keep_only(self.artifacts, job_id, shard_id, kept)
 
         return [order, acknowledge, tidy]
