@@ -58,7 +58,7 @@ class LockFile:
 
     def release(self) -> None:
         """Let another have it."""
-        self._lock.release()
+        self._lock.release(force=True)  # however often it was taken
 
 
 class AdvisoryLock:

@@ -68,6 +68,6 @@ def _dispatch(settings: DispatcherSettings, lock: DispatcherLock, stop: threadin
                 return
             try:
                 dispatcher.run_pass()
-            except SQLAlchemyError:  # locked or out of space: nothing was acknowledged
-                log.exception("the database refused; trying again")
+            except SQLAlchemyError as error:  # locked or out of space: nothing was acknowledged
+                log.warning("the database refused; trying again", exc_info=error)
                 stop.wait(DATABASE_RETRY_SECONDS)

@@ -18,7 +18,7 @@ WorkerId = Annotated[str, Field(max_length=128, pattern=NO_NUL)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 LongCount = Annotated[int, Field(ge=0, lt=2**63)]
 
-PROTOCOL = 3  # raised when an older worker could not understand its orders
+PROTOCOL = 4  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):
@@ -95,6 +95,9 @@ class Report(Contract):
     saved_step: Count = Field(0, description="The newest step from which it can resume.")
     preview_version: LongCount = 0
     curves: Curves = Field(default_factory=dict, description="Whole each time: reports are states.")
+    notice: Annotated[str, Field(pattern=NO_NUL)] | None = Field(
+        None, description="What hinders it now, for people."
+    )
     artifacts: list[ArtifactRecord] = Field(default_factory=list)
     error: ErrorInfo | None = None
     running: list[RunningShard] = Field(description="What occupies the worker's slots now.")

@@ -60,13 +60,17 @@ class Base(DeclarativeBase):
 
 
 class Job(Base):
-    """What a person submits and watches."""
+    """What a person submits and watches.
+
+    `is_tidied`: it has ended, and its folder was swept of all but its artifacts.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         UniqueConstraint("submitter", "idempotency_key"),
         Index(None, "created_at", "id"),
         Index(None, "status"),
+        Index(None, "is_tidied", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -80,6 +84,7 @@ class Job(Base):
     done: Mapped[int]
     total: Mapped[int]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    is_tidied: Mapped[bool] = mapped_column(default=False)
     retry_of: Mapped[str | None] = mapped_column(String(32))
     batch_id: Mapped[str | None] = mapped_column(String(32), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -106,6 +111,7 @@ class Shard(Base):
     `attempt` counts deliveries. `sent_to` is the worker that the message of this attempt went to,
     until a report comes; `holder` is the worker whose reports count, also after a take-back (then
     the status is queued again, and the holder goes on if it is heard before the next send).
+    `notice` says what hinders its worker now.
     """
 
     __tablename__ = "shards"
@@ -131,6 +137,7 @@ class Shard(Base):
     losses: Mapped[int]
     loss_step: Mapped[int]
     preview_version: Mapped[LongInteger]
+    notice: Mapped[str | None]
     curves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime | None]
@@ -205,6 +212,15 @@ class Upload(Base):
     height: Mapped[int]
     size_bytes: Mapped[LongInteger]
     created_at: Mapped[datetime]
+
+
+class Fact(Base):
+    """Something to remember beside jobs, under a name: see `jobs.facts`."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]]
 
 
 class Worker(Base):

@@ -17,6 +17,7 @@ import pytest
 import redis
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings
 
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 10.0
 TEST_DATABASE = "DARKROOM_TEST_DATABASE"
 DATABASES = ("sqlite", "postgresql")
+
+settings.register_profile("chaos", print_blob=True)
 
 
 def _free_port() -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5b0f6a1f9c3e"
-down_revision = "9f2e89e14bd2"
+down_revision = "5f0c1d7a9e24"
 branch_labels = None
 depends_on = None
 
