@@ -80,8 +80,9 @@ def check_every_job(settings: WebSettings) -> tuple[int, int]:
     return len(jobs), artifacts
 
 
+@pytest.mark.both_databases
 def test_a_backup_under_load_opens_elsewhere_and_goes_on(
-    system, checkpoint, tmp_path, redis_server, eventually
+    system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
 ) -> None:
     system.start_dispatcher()
     system.start_worker(save_seconds=0.2)
@@ -102,7 +103,7 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     redis_server.flush()
 
     place = {
-        "database_url": f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite",
+        "database_url": empty_database_url,
         "artifacts_url": str(tmp_path / "elsewhere" / "artifacts"),
     }
     back = darkroom(system, "restore", str(tmp_path / "backup"), **place)
@@ -131,8 +132,8 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> tuple[Database, ArtifactStore]:
-    database = Database(f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite")
+def elsewhere(tmp_path: Path, empty_database_url: str) -> tuple[Database, ArtifactStore]:
+    database = Database(empty_database_url)
     return database, ArtifactStore(str(tmp_path / "elsewhere" / "artifacts"))
 
 
@@ -158,7 +159,10 @@ def test_a_damaged_backup_is_refused_with_the_name_of_the_file(kept, elsewhere) 
     database.close()
 
 
-def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, system) -> None:
+@pytest.mark.both_databases
+def test_a_restore_that_is_killed_is_begun_again(
+    kept, elsewhere, tmp_path, system, empty_database_url
+) -> None:
     database, artifacts = elsewhere
     database.close()
     script = (
@@ -175,7 +179,7 @@ def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, syst
         "restoring.restore_backup(ArtifactStore(sys.argv[1]), Database(sys.argv[2]),\n"
         "    Deadly(sys.argv[3]), migrate, print)\n"
     )
-    url = database.url.render_as_string()
+    url = empty_database_url
     killed = subprocess.run(
         [sys.executable, "-c", script, kept.url, url, artifacts.url], check=False
     )
