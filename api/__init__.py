@@ -12,7 +12,9 @@ from api.health import HealthRoutes
 from api.jobs import JobRoutes
 from api.openapi import OpenApiRoutes
 from api.routing import PREFIX, add_routes
+from api.store import StoreRoutes
 from api.uploaded_pictures import UploadRoutes
+from jobs.artifacts import ArtifactStore
 from jobs.broadcast import Broadcaster
 from jobs.service import JobService
 from jobs.settings import WebSettings
@@ -29,6 +31,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
         CheckpointRoutes(service, settings.max_upload_bytes),
         DatasetRoutes(service, settings.max_upload_bytes),
         UploadRoutes(service, settings.max_upload_bytes),
+        StoreRoutes(ArtifactStore(settings.artifacts_url), settings.max_stored_bytes),
         EventRoutes(service, broadcaster, settings.web_threads),
     ]
     version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)

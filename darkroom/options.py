@@ -1,5 +1,6 @@
 """Options and settings that several commands share."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from jobs.settings import Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")  # in a URL
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -66,6 +69,10 @@ def _explain(error: ValueError) -> str:
         return str(error)
     return "\n".join(
         f"DARKROOM_{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}, "
-        f"not {problem['input']!r}"
+        f"not {_without_password(problem['input'])}"
         for problem in error.errors()
     )
+
+
+def _without_password(value: Any) -> str:
+    return _PASSWORD.sub(r"\1***@", repr(value))

@@ -83,7 +83,16 @@ class Housekeeper:
         if found is None:
             return
         job_id, shard_id, kept = found
-        folder = shard_folder(job_id, shard_id)
-        for name in self._artifacts.names(folder):
-            if f"{folder}/{name}" != kept:
-                self._artifacts.delete(f"{folder}/{name}")
+        keep_only(self._artifacts, job_id, shard_id, kept)
+
+
+def keep_only(artifacts: ArtifactStore, job_id: str, shard_id: str, kept: str) -> None:
+    """Delete all folders of a shard but `kept`: that of the holder whose success is recorded.
+
+    Raises:
+        ArtifactStoreError: the store does not answer.
+    """
+    folder = shard_folder(job_id, shard_id)
+    for name in artifacts.names(folder):
+        if f"{folder}/{name}" != kept:
+            artifacts.delete(f"{folder}/{name}")

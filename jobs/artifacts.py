@@ -6,12 +6,16 @@ last; nobody else writes there.
 
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import fsspec
 
 from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
+from jobs.http_files import HttpFiles
 from jobs.messages import Manifest
 
 MANIFEST = "manifest.json"
@@ -35,10 +39,21 @@ def checkpoint_path(sha256: str) -> str:
 class ArtifactStore:
     """Files by their path below `url` (a folder, `s3://bucket/prefix`, or what fsspec knows)."""
 
-    def __init__(self, url: str) -> None:
-        """Look up the file system; nothing is written yet."""
+    def __init__(self, url: str, key: str = "") -> None:
+        """Look up the file system; nothing is written yet.
+
+        Args:
+            url: where the files are.
+            key: a worker key, for a store that a `darkroom web` serves at http(s)://….
+
+        Raises:
+            ValueError: there is no such file system, or the key is missing.
+        """
         self.url = url
-        self._fs, self._root = fsspec.core.url_to_fs(url)
+        if is_http(url):
+            self._fs, self._root = HttpFiles(url, key), ""
+        else:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
         self._is_local = "file" in (self._fs.protocol if self._fs.protocol else ())
 
     @property
@@ -49,7 +64,51 @@ class ArtifactStore:
     def _full(self, path: str) -> str:
         if path.startswith("/") or ".." in path.split("/"):
             raise ArtifactPathError(f"path {path!r} leaves the artifact store", path=path)
-        return f"{self._root}/{path}"
+        return f"{self._root}/{path}" if self._root else path
+
+    def check(self) -> None:
+        """Ask the store whether it answers, and a key whether it opens it.
+
+        Raises:
+            ArtifactStoreError: it does not.
+        """
+        self.names("jobs/none")
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[BinaryIO]:
+        """A file to write to: published whole if the context ends well, else nothing of it.
+
+        Raises:
+            ArtifactStoreError: the store does not take it (no space, out of reach).
+        """
+        full = self._full(path)
+        try:
+            if self._is_local:
+                with _replacing(Path(full)) as file:
+                    yield file
+            else:
+                with tempfile.NamedTemporaryFile() as file:
+                    yield cast(BinaryIO, file)
+                    file.flush()
+                    self._fs.put_file(file.name, full)
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
+
+    def open(self, path: str) -> BinaryIO:
+        """The file, to be read and closed by the caller; a later one of this path is another.
+
+        Raises:
+            ArtifactFileNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer.
+        """
+        full = self._full(path)
+        try:
+            file = open(full, "rb") if self._is_local else self._fs.open(full, "rb")  # noqa: SIM115
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
+        return cast(BinaryIO, file)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Publish `data` whole: temporary name and rename in a folder, one PUT elsewhere.
@@ -57,18 +116,12 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the store does not take it (no space, out of reach).
         """
-        full = self._full(path)
+        if self._is_local:
+            with self.writing(path) as file:
+                file.write(data)
+            return
         try:
-            if not self._is_local:
-                self._fs.pipe_file(full, data)
-                return
-            Path(full).parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(f"{full}.{secrets.token_hex(4)}.partial")
-            try:
-                temporary.write_bytes(data)
-                os.replace(temporary, full)
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._fs.pipe_file(self._full(path), data)
         except OSError as error:
             raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
 
@@ -151,3 +204,20 @@ class ArtifactStore:
         if not self.exists(path):
             return None
         return Manifest.model_validate_json(self.read_bytes(path))
+
+
+def is_http(url: str) -> bool:
+    """Whether an artifact store is one that a `darkroom web` serves."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps this character in no text
+
 
 class Contract(BaseModel):
     """Base of everything that crosses a boundary: frozen, and unknown fields are errors."""

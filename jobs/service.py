@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
 
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
@@ -18,11 +20,14 @@ from jobs.queue_views import online_since, view_of
 from jobs.readiness import Condition, ConditionWatch
 from jobs.relatives import Relatives
 from jobs.repeats import Repeats
+from jobs.requests.base import Id
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
 from jobs.submission import SubmissionDesk
 from jobs.uploads import UploadShelf
 from jobs.views import shard_view, unit_of, worker_view
+
+_id_adapter: TypeAdapter[str] = TypeAdapter(Id)
 
 
 class JobService(
@@ -148,9 +153,10 @@ def _encode_cursor(job: JobView) -> str:
 def _decode_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        created_at, job_id = json.loads(base64.urlsafe_b64decode(padded))
-        return datetime.fromisoformat(created_at), str(job_id)
-    except (binascii.Error, ValueError, TypeError) as error:
+        text, job_id = json.loads(base64.urlsafe_b64decode(padded))
+        created_at = datetime.fromisoformat(text).astimezone(UTC)
+        return created_at, _id_adapter.validate_python(job_id)
+    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         raise ValidationError(
             f"cursor {cursor!r} is not one that this API gave", field="cursor", value=cursor
         ) from error

@@ -3,8 +3,19 @@
 Every field is read from the environment as `DARKROOM_` and its name; `.env.example` lists them all.
 """
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.database_url import backend_of
+
+NAME_PATTERN = r"^[A-Za-z0-9._-]{0,64}$"  # it is part of file names
+
+
+def _check_database_url(url: str) -> str:
+    backend_of(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -22,8 +33,9 @@ class Settings(BaseSettings):
 class DatabaseSettings(Settings):
     """What the programs beside the database need to know."""
 
-    database_url: str = Field(
-        "sqlite:///data/darkroom.sqlite", description="SQLAlchemy URL of the database."
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        "sqlite:///data/darkroom.sqlite",
+        description="SQLAlchemy URL of the database: SQLite, or postgresql+psycopg://….",
     )
 
 
@@ -37,13 +49,22 @@ class WebSettings(DatabaseSettings):
     )
     api_keys: dict[str, str] = Field(
         default_factory=dict,
+        repr=False,
         description='JSON object, key → submitter; needed when not on loopback: {"secret": "ada"}.',
+    )
+    worker_keys: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="JSON object, key → site; opens the artifact store over HTTP to its workers.",
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         description='JSON list of host names accepted beside loopback: ["gpu.lab.example"].',
     )
     max_upload_bytes: int = Field(256 * 2**20, ge=1024, description="Largest upload, in bytes.")
+    max_stored_bytes: int = Field(
+        2**30, ge=1024, description="Largest file that a worker may store over HTTP, in bytes."
+    )
     shard_images: int = Field(25, ge=1, le=1000, description="Images of one shard.")
 
 
@@ -66,6 +87,16 @@ class DispatcherSettings(DatabaseSettings):
 class WorkerSettings(Settings):
     """Settings of `darkroom worker`."""
 
+    artifacts_key: str = Field(
+        "", repr=False, description="Worker key for an artifact store at https://HOST/api/v1/store."
+    )
+    kinds: list[str] = Field(
+        default_factory=list,
+        description='JSON list of the kinds of job to take, ["sample", "merge"]; empty: all.',
+    )
+    name: str = Field(
+        "", pattern=NAME_PATTERN, description="Begins the worker's id; empty: the host's name."
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     precision: str = Field("auto", description="auto, bfloat16 or float32.")
     threads: int = Field(

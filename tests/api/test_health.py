@@ -1,7 +1,12 @@
+import pytest
 from flask.testing import FlaskClient
 
 from darkroom.web import create_app
+from jobs.database import Database
 from jobs.settings import WebSettings
+from jobs.tables import Base
+
+pytestmark = pytest.mark.both_databases
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -36,9 +41,9 @@ def test_without_the_broker_it_is_ready_and_takes_jobs(
 
 def test_without_a_migrated_database_it_is_not_ready(web_settings: WebSettings) -> None:
     client = create_app(web_settings).test_client()
-    path = web_settings.database_url.removeprefix("sqlite:///")
-    with open(path, "wb"):
-        pass  # all tables are gone
+    database = Database(web_settings.database_url)
+    Base.metadata.drop_all(database.engine)
+    database.close()
 
     answer = client.get("/readyz")
 

@@ -46,7 +46,8 @@ class Engine:
         self._settings = settings
         self._events = events
         self._speaking = threading.Lock()
-        self._artifacts = PatientStore(ArtifactStore(settings.artifacts_url))
+        store = ArtifactStore(settings.artifacts_url, settings.artifacts_key)
+        self._artifacts = PatientStore(store)
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)

@@ -188,6 +188,7 @@ def test_a_message_beside_a_free_slot_ends_the_consumer(system, submit, wait_for
     assert worker.stop() == EXIT_STUCK
 
 
+@pytest.mark.both_databases
 def test_a_second_dispatcher_waits_and_takes_over(system, submit, scripted_worker, wait_for):
     first = system.start_dispatcher()
     worker = scripted_worker("a")
