@@ -65,7 +65,9 @@ def test_jobs_keep_their_order_when_the_clock_is_set_forward(service, database) 
     before = submit(service)
     shift(database, -HOUR)
 
-    assert queue_of(database) == [before, submit(service)]
+    after = submit(service)
+
+    assert queue_of(database) == [before, after]
 
 
 def test_a_clock_that_was_once_wrong_by_years_is_not_followed(service, database) -> None:
