@@ -80,10 +80,8 @@ def check_every_job(settings: WebSettings) -> tuple[int, int]:
     return len(jobs), artifacts
 
 
-@pytest.mark.both_databases
-def test_a_backup_under_load_opens_elsewhere_and_goes_on(
-    system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
-) -> None:
+def work(system: Any, checkpoint: str) -> tuple[Any, Any, list[str]]:
+    """A quiet run, the same job while it runs, and small ones that have ended."""
     system.start_dispatcher()
     system.start_worker(save_seconds=0.2)
     quiet = system.submit(checkpoint=checkpoint, **LONG)
@@ -93,6 +91,29 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
         system.wait_ended(each)
     running = system.submit(checkpoint=checkpoint, **LONG)
     system.wait_done(running.id, 40)
+    return quiet, running, ended
+
+
+def goes_on(restored: System, quiet: Any, running: Any) -> None:
+    """What ran when the backup was made comes to the same end in the restored system."""
+    assert restored.job(running.id).status == "running"
+    (shard, _) = restored.service.list_shards(running.id)
+    assert (shard.status, shard.attempt, shard.worker) == ("queued", NEW_ATTEMPTS + 1, None)
+    restored.start_dispatcher()
+    restored.start_worker()
+    assert restored.wait_ended(running.id).status == "succeeded"
+    assert restored.images(running.id) == restored.images(quiet.id)
+    (shard, _) = restored.service.list_shards(running.id)
+    assert (shard.attempt, shard.losses) == (NEW_ATTEMPTS + 2, 0)
+    assert restored.job(quiet.id).status == "succeeded"
+    restored.close()
+
+
+@pytest.mark.both_databases
+def test_a_backup_under_load_opens_elsewhere_and_goes_on(
+    system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
+) -> None:
+    quiet, running, ended = work(system, checkpoint)
     submitter = Submitter(system, checkpoint)
     eventually(lambda: len(submitter.submitted) > 2)
 
@@ -116,19 +137,7 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     jobs, artifacts = check_every_job(settings)
     assert jobs >= len(ended) + 2
     assert artifacts >= 3 * (len(ended) + 1)
-    with_line = System(settings, system.folder, system._line)
-    restored = with_line.job(running.id)
-    assert restored.status == "running"
-    (shard, _) = with_line.service.list_shards(running.id)
-    assert (shard.status, shard.attempt, shard.worker) == ("queued", NEW_ATTEMPTS + 1, None)
-    with_line.start_dispatcher()
-    with_line.start_worker()
-    assert with_line.wait_ended(running.id).status == "succeeded"
-    assert with_line.images(running.id) == with_line.images(quiet.id)
-    (shard, _) = with_line.service.list_shards(running.id)
-    assert (shard.attempt, shard.losses) == (NEW_ATTEMPTS + 2, 0)
-    assert with_line.job(quiet.id).status == "succeeded"
-    with_line.close()
+    goes_on(System(settings, system.folder, system._line), quiet, running)
 
 
 @pytest.fixture
