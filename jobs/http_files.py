@@ -9,6 +9,7 @@ import hashlib
 import io
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -66,6 +67,7 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
+        weakref.finalize(self, self._client.close)
 
     def cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         """The whole file."""

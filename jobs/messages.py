@@ -7,12 +7,12 @@ and `Heartbeat`s through the reports stream, where the API's `Hint`s arrive too.
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
+from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo, WorkerUsage
 from jobs.works import Work
 
-PROTOCOL = 3  # raised when an older worker could not understand its orders
+PROTOCOL = 4  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):
@@ -105,6 +105,7 @@ class Heartbeat(Contract):
     version: str
     protocol: int = PROTOCOL
     slots: int = Field(ge=0)
+    usage: WorkerUsage | None = None
     running: list[RunningShard]
     draining: bool = False
     capabilities: dict[str, Any] = Field(default_factory=dict)
@@ -117,6 +118,21 @@ class Hint(Contract):
     job_id: str
 
 
+class Stranger(BaseModel):
+    """What can be read of the heartbeat of a worker that speaks another protocol.
+
+    These fields keep their names in every protocol, so that each can say of another who it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: Literal["heartbeat"]
+    worker: str = Field(max_length=128)
+    protocol: int
+    host: str = Field("unknown", max_length=200)
+    version: str = Field("unknown", max_length=64)
+
+
 Message = Annotated[Report | Heartbeat | Hint, Field(discriminator="type")]
 message_adapter: TypeAdapter[Report | Heartbeat | Hint] = TypeAdapter(Message)
 
@@ -127,6 +143,7 @@ class OrderType(StrEnum):
     ACKNOWLEDGE = "acknowledge"  # the report (shard, attempt, seq) is recorded or ignored for good
     STOP = "stop"  # you do not hold this attempt, or its job was canceled
     DRAIN = "drain"  # take no more work
+    INCOMPATIBLE = "incompatible"  # you speak another protocol than we do: you get no work
 
 
 class Order(Contract):
@@ -136,3 +153,15 @@ class Order(Contract):
     shard_id: str = ""
     attempt: int = 0
     seq: int = 0
+    protocol: int = Field(PROTOCOL, description="Of the dispatcher.")
+    version: str = Field("", description="Of the dispatcher, where that matters.")
+
+
+class UnknownOrder(BaseModel):
+    """What can be read of an order of another protocol; a worker logs it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = "unknown"
+    protocol: int | None = None
+    version: str = "unknown"

@@ -3,8 +3,13 @@
 Every field is read from the environment as `DARKROOM_` and its name; `.env.example` lists them all.
 """
 
-from pydantic import Field
+import json
+from typing import get_args
+
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.requests import JobRequest
 
 NAME_PATTERN = r"^[A-Za-z0-9._-]{0,64}$"  # it is part of file names
 
@@ -106,3 +111,20 @@ class WorkerSettings(Settings):
     stuck_seconds: float = Field(
         10, gt=0, description="A message that waits so long beside a free slot ends the consumer."
     )
+
+    @field_validator("kinds")
+    @classmethod
+    def _know_kinds(cls, kinds: list[str]) -> list[str]:
+        known = [get_args(each.model_fields["kind"].annotation)[0] for each in get_args(JobRequest)]
+        for kind in kinds:
+            if kind not in known:
+                raise ValueError(f"{kind!r} is no kind of job; known are {', '.join(known)}")
+        return kinds
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads these settings."""
+    return {
+        f"DARKROOM_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.model_dump(mode="json").items()
+    }

@@ -25,7 +25,7 @@ LAST_WORDS_SECONDS = 5.0  # how long a leaving worker waits for the acknowledgem
 def run(settings: WorkerSettings) -> None:
     """Take shards until SIGTERM or SIGINT; then save, hand back and leave."""
     configure_logging(settings.log_level)
-    worker = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
+    worker = f"{settings.name or socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
     streams = WorkerStreams(settings.redis_url, worker)
     desk = ReportDesk(worker, settings.report_seconds)
 

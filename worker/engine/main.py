@@ -15,7 +15,7 @@ from jobs.logs import configure_logging
 from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
-from worker.engine.runners import INTERNAL_ERROR, make_runners
+from worker.engine.runners import INTERNAL_ERROR, make_runners, offered_kinds
 from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, ShardRun
 from worker.protocol import (
@@ -56,7 +56,7 @@ class Engine:
         """Serve commands; the process ends when stdin does."""
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         self._device.warm_up()
-        kinds = sorted(self._runners)
+        kinds = offered_kinds(self._runners, self._settings.kinds)
         self.say(Ready(capabilities=self._device.capabilities() | {"kinds": kinds}))
         while True:
             command = self._commands.get()
