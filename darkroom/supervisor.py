@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TextIO
 
+from darkroom.options import EX_CONFIG
+
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.2  # s before the first restart; doubled with each one
 LONGEST_DELAY = 5.0
 STABLE_SECONDS = 10.0  # a child that lived so long starts again after FIRST_DELAY
 POLL_SECONDS = 0.05
-EX_CONFIG = 78  # sysexits.h: its settings can never work, so that starting it again is of no use
 LAST_LINES_SECONDS = 1.0
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dispatcher.dispatcher import Dispatcher
 from jobs.logs import configure_logging
+from jobs.redis_access import masked
 from jobs.settings import DispatcherSettings
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def dispatch(settings: DispatcherSettings, stop: threading.Event) -> None:
         return
     try:
         dispatcher = Dispatcher(settings)
-        log.info("dispatching %s", settings.database_url)
+        log.info("dispatching %s", masked(settings.database_url))
         while not stop.is_set():
             try:
                 dispatcher.run_pass()

@@ -160,6 +160,17 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
             raise PermissionError(f"{self._url} refused {method}: {said}")
 
 
+def refusal_of(url: str, key: str) -> str | None:
+    """Why the store at `url` will never open to this key; None if it does, or is away."""
+    try:
+        HttpFiles(url, key, retry_seconds=0).ls("jobs/none")
+    except (ValueError, PermissionError) as error:
+        return str(error)
+    except OSError as error:
+        log.warning("the artifact store is away, and is asked again: %s", error)
+    return None
+
+
 def _chunks(body: bytes) -> Iterator[bytes]:
     view = memoryview(body)
     for start in range(0, len(body), CHUNK_BYTES):

@@ -7,11 +7,8 @@ without anything being lost.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-import redis
 from pydantic import ValidationError
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from jobs.broker import KEY_PREFIX
 from jobs.contract import JobUpdate
@@ -25,6 +22,7 @@ from jobs.messages import (
     UnknownOrder,
     message_adapter,
 )
+from jobs.redis_access import connect
 
 REPORTS = f"{KEY_PREFIX}reports"
 UPDATES = f"{KEY_PREFIX}updates"
@@ -38,18 +36,6 @@ HINT_TIMEOUT_SECONDS = 0.12  # to connect, and again to send: at most 250 ms in 
 FIELD = "data"
 
 StreamError = RedisError  # what every method here may raise
-
-
-def connect(redis_url: str, timeout_seconds: float) -> redis.Redis:
-    """A client that never retries by itself: every caller here knows better what to do."""
-    return redis.Redis.from_url(
-        redis_url,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=min(5.0, timeout_seconds),
-        health_check_interval=25,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
 
 
 class Entry(NamedTuple):

@@ -5,7 +5,7 @@ import sys
 import click
 
 from darkroom import fleet
-from darkroom.options import read_settings
+from darkroom.options import read_settings, require_redis, require_store
 from jobs.settings import WorkerSettings
 from worker.consumer.gpus import gpu_count
 from worker.consumer.main import run
@@ -44,6 +44,8 @@ def command(
         kinds=kinds,
         name=name,
     )
+    require_redis(settings)
+    require_store(settings)
     gpus = gpu_count() if settings.device == "auto" else 0
     if gpus > 1:
         fleet.run(settings, gpus, sys.stderr)
