@@ -19,9 +19,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="ignore")
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="The broker and the streams.")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="The broker and the streams; rediss://:PASSWORD@HOST:PORT/0 is TLS.")
     artifacts_url: str = Field(
-        "data/artifacts", description="Folder or fsspec URL (s3://…) where files are kept."
+        "data/artifacts", description="Folder, fsspec URL (s3://…) or, for a worker, https://HOST/api/v1/store."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
