@@ -14,7 +14,8 @@ COPY reports reports
 COPY synthetic synthetic
 COPY worker worker
 RUN pip install --no-cache-dir --constraint constraints.txt --upgrade pip \
-    && pip install --no-cache-dir --constraint constraints.txt --build-constraint constraints.txt . \
+    && pip install --no-cache-dir --constraint constraints.txt --build-constraint constraints.txt \
+        '.[postgresql]' \
     && useradd --system --create-home darkroom \
     && install --directory --owner darkroom --group darkroom /data /artifacts
 USER darkroom

@@ -17,7 +17,7 @@ from api.uploads import (
     upload_folder,
 )
 from jobs import errors
-from jobs.contract import DatasetView
+from jobs.contract import DatasetView, Deleted
 from jobs.datasets import ALLOWED_FACES
 from jobs.service import JobService
 
@@ -64,6 +64,17 @@ class DatasetRoutes:
         response = json_response(dataset, 201)
         response.headers["Location"] = dataset.links["self"]
         return response
+
+    @Route(
+        "DELETE",
+        "/datasets/<dataset_id>",
+        "Delete an uploaded dataset. 409 while a job names it",
+        Deleted,
+        errors=(errors.DatasetNotFoundError, errors.ReferencedError),
+    )
+    def delete_dataset(self, dataset_id: str) -> Response:
+        """It is gone for good."""
+        return json_response(self._service.delete_dataset(dataset_id))
 
     @Route("GET", "/datasets", "List datasets", DatasetList)
     def list_datasets(self) -> Response:

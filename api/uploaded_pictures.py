@@ -16,7 +16,7 @@ from api.uploads import (
     picture_body,
 )
 from jobs import errors
-from jobs.contract import UploadView
+from jobs.contract import Deleted, UploadView
 from jobs.service import JobService
 
 
@@ -53,6 +53,17 @@ class UploadRoutes:
         response = json_response(upload, 201)
         response.headers["Location"] = upload.links["self"]
         return response
+
+    @Route(
+        "DELETE",
+        "/uploads/<upload_id>",
+        "Delete an uploaded picture. 409 while a job names it",
+        Deleted,
+        errors=(errors.UploadNotFoundError, errors.ReferencedError),
+    )
+    def delete_upload(self, upload_id: str) -> Response:
+        """It is gone for good."""
+        return json_response(self._service.delete_upload(upload_id))
 
     @Route("GET", "/uploads", "List uploaded pictures, newest first", UploadList)
     def list_uploads(self) -> Response:

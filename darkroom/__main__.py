@@ -14,6 +14,7 @@ COMMANDS = {
     "jobs": "jobs",
     "cancel": "cancel",
     "retry": "retry",
+    "delete": "delete",
     "repeat": "repeat",
     "download": "download",
     "import": "import_files",
@@ -25,6 +26,9 @@ COMMANDS = {
     "dispatcher": "dispatcher",
     "worker": "worker",
     "migrate": "migrate",
+    "backup": "backup",
+    "restore": "restore",
+    "doctor": "doctor",
 }
 
 

@@ -11,14 +11,14 @@ from darkroom.client import Client
 from jobs.artifacts import is_http
 from jobs.http_files import refusal_of
 from jobs.logs import configure_logging
-from jobs.redis_access import RedisRefusedError, check_redis
+from jobs.redis_access import RedisRefusedError, check_redis, masked
 from jobs.settings import Settings, WorkerSettings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 EX_CONFIG = 78  # sysexits.h; supervisors of ours do not start such a program again
-SECRETS = ("api_keys", "worker_keys", "artifacts_key", "redis_url", "database_url")
+SECRETS = ("api_keys", "worker_keys", "artifacts_key")
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 url_option = click.option(
@@ -107,6 +107,5 @@ def _explain_one(problem: ErrorDetails) -> str:
     setting, *rest = (str(part) for part in problem["loc"])
     if setting in SECRETS:  # neither its value nor a key of it is shown
         return f"DARKROOM_{setting.upper()}: {problem['msg']}"
-    return (
-        f"DARKROOM_{'.'.join([setting, *rest]).upper()}: {problem['msg']}, not {problem['input']!r}"
-    )
+    name = ".".join([setting, *rest]).upper()
+    return f"DARKROOM_{name}: {problem['msg']}, not {masked(repr(problem['input']))}"

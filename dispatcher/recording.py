@@ -48,6 +48,7 @@ class Recorder:
         """Tell `roster` what is heard; a shard fails at `max_losses`."""
         self._roster = roster
         self._max_losses = max_losses
+        self._notices: dict[str, str] = {}  # shard → what was recorded last
 
     def record(
         self,
@@ -74,7 +75,8 @@ class Recorder:
         recorded = transitions.record_report(session, report, self._max_losses)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
         if recorded.counts or recorded.is_change:
-            outcome.touch(report.job_id, is_change=recorded.is_change)
+            is_change = recorded.is_change or self._is_new_notice(report)
+            outcome.touch(report.job_id, is_change=is_change)
         if not recorded.counts:
             self._stop_unless_it_may_run(
                 session, report.worker, (report.shard_id, report.attempt), outcome
@@ -97,6 +99,13 @@ class Recorder:
                 shard.losses,
                 report.error.message if report.error else "no reason given",
             )
+
+    def _is_new_notice(self, report: Report) -> bool:
+        """Whether pages have to show something else than before."""
+        before = self._notices.pop(report.shard_id, None)
+        if report.notice is not None and not report.status.is_final:
+            self._notices[report.shard_id] = report.notice
+        return self._notices.get(report.shard_id) != before
 
     def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
         store.note_worker(session, beat)

@@ -56,6 +56,11 @@ class ArtifactStore:
             self._fs, self._root = fsspec.core.url_to_fs(url)
         self._is_local = "file" in (self._fs.protocol if self._fs.protocol else ())
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the files lie, if that is a folder of this computer."""
+        return Path(self._root) if self._is_local else None
+
     def _full(self, path: str) -> str:
         if path.startswith("/") or ".." in path.split("/"):
             raise ArtifactPathError(f"path {path!r} leaves the artifact store", path=path)
@@ -125,14 +130,26 @@ class ArtifactStore:
 
         Raises:
             ArtifactFileNotFoundError: there is none.
-            ArtifactStoreError: the store does not answer.
+            ArtifactStoreError: the store does not answer, or nothing at all is in it.
         """
         try:
             return cast(bytes, self._fs.cat_file(self._full(path)))
         except FileNotFoundError as error:
+            if self._is_not_mounted():
+                message = f"cannot read {path}: the artifact store's folder is empty or absent"
+                raise ArtifactStoreError(message, path=path) from error
             raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
         except OSError as error:
             raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
+
+    def _is_not_mounted(self) -> bool:
+        """Whether a shared folder seems to be away: a store that is used is never empty."""
+        if not self._is_local:
+            return False
+        try:
+            return not os.listdir(self._root)
+        except OSError:
+            return True
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.

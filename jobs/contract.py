@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps this character in no text
+
 
 class Contract(BaseModel):
     """Base of everything that crosses a boundary: frozen, and unknown fields are errors."""
@@ -63,6 +65,7 @@ class JobView(Contract):
     status: JobStatus
     status_seq: int = Field(description="Grows with every change of this job.")
     waiting_reason: str | None = Field(description="Why it is not running, in one sentence.")
+    notice: str | None = Field(None, description="What hinders it while it runs, in one sentence.")
     params: dict[str, Any]
     progress: Progress
     error: ErrorInfo | None
@@ -87,6 +90,27 @@ class CanceledJob(JobView):
     )
 
 
+class Reference(Contract):
+    """What needs something that was to be deleted."""
+
+    type: str = Field(description="job, or darkroom for what comes with it.")
+    id: str
+    kind: str | None = Field(None, description="Of a job.")
+
+
+class Deleted(Contract):
+    """What was deleted now."""
+
+    type: str = Field(description="job, checkpoint, dataset or upload.")
+    id: str
+    checkpoints: list[str] = Field(
+        default_factory=list, description="Of a job: ids of the checkpoints that went with it."
+    )
+    files_left: bool = Field(
+        False, description="Its files are still there: the dispatcher deletes them later."
+    )
+
+
 class JobList(Contract):
     """A page of jobs, newest first."""
 
@@ -108,6 +132,7 @@ class ShardView(Contract):
     image_count: int
     progress: Progress
     preview_version: int = Field(description="0 while there is no preview.")
+    notice: str | None = Field(None, description="What hinders its worker now, in one sentence.")
     error: ErrorInfo | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -9,7 +9,7 @@
   + UploadNotFoundError        no such upload
   + PreviewNotFoundError       nothing to preview now
   + JobEndedError              the job has ended, so that it cannot be canceled
-  + JobActiveError             the job has not ended, so that it cannot be retried
+  + JobActiveError             the job has not ended, so that it cannot be retried or deleted
   + IdempotencyConflictError   the key was used for another request
   + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
   + DatasetRejectedError       the upload is no dataset of faces and ages
@@ -21,6 +21,10 @@
     - ArtifactFileNotFoundError  it answers that there is no such file
     - ArtifactFileChangedError   it holds another file than is meant
     - ArtifactPathError          this path is none of the store's, or is not for this caller
+  + DatabaseBusyError          the database is locked by another program
+  + DatabaseUnavailableError   the database does not answer
+  + StorageFullError           a disk is full
+  + ReferencedError            something still needs it, so that it cannot be deleted
 
 Every class has a stable `code`; the API has one HTTP status for each.
 """
@@ -89,7 +93,7 @@ class JobEndedError(JobError):
 
 
 class JobActiveError(JobError):
-    """The job has not ended, so that it cannot be retried."""
+    """The job has not ended, so that it cannot be retried or deleted."""
 
     code = "job_active"
 
@@ -134,6 +138,30 @@ class UploadTooLargeError(JobError):
     """The upload is over the limit."""
 
     code = "upload_too_large"
+
+
+class DatabaseBusyError(JobError):
+    """The database is locked by another program."""
+
+    code = "database_busy"
+
+
+class DatabaseUnavailableError(JobError):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+
+
+class StorageFullError(JobError):
+    """A disk is full."""
+
+    code = "storage_full"
+
+
+class ReferencedError(JobError):
+    """Something still needs it, so that it cannot be deleted."""
+
+    code = "still_referenced"
 
 
 class ArtifactStoreError(JobError):

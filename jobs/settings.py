@@ -4,14 +4,20 @@ Every field is read from the environment as `DARKROOM_` and its name; `.env.exam
 """
 
 import json
-from typing import get_args
+from typing import Annotated, get_args
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.database_url import backend_of
 from jobs.requests import JobRequest
 
 NAME_PATTERN = r"^[A-Za-z0-9._-]{0,64}$"  # it is part of file names
+
+
+def _check_database_url(url: str) -> str:
+    backend_of(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -19,9 +25,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="ignore")
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="The broker and the streams; rediss://:PASSWORD@HOST:PORT/0 is TLS.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="The broker and the streams; rediss://:PASSWORD@HOST:PORT/0 is TLS.",
+    )
     artifacts_url: str = Field(
-        "data/artifacts", description="Folder, fsspec URL (s3://…) or, for a worker, https://HOST/api/v1/store."
+        "data/artifacts",
+        description="Folder, fsspec URL (s3://…) or, for a worker, https://HOST/api/v1/store.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -29,8 +39,9 @@ class Settings(BaseSettings):
 class DatabaseSettings(Settings):
     """What the programs beside the database need to know."""
 
-    database_url: str = Field(
-        "sqlite:///data/darkroom.sqlite", description="SQLAlchemy URL of the database."
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        "sqlite:///data/darkroom.sqlite",
+        description="SQLAlchemy URL of the database: SQLite, or postgresql+psycopg://….",
     )
 
 
@@ -73,6 +84,9 @@ class DispatcherSettings(DatabaseSettings):
     max_losses: int = Field(3, ge=1, description="Losses at which a shard fails.")
     poll_seconds: float = Field(
         1, gt=0, description="How often the database is looked into without a hint."
+    )
+    keep_days: int = Field(
+        0, ge=0, description="Jobs that ended so many days ago are deleted; 0: none ever is."
     )
 
 

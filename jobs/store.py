@@ -13,6 +13,7 @@ from jobs.messages import ArtifactRecord, Heartbeat, Stranger
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload, Worker
 
 WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
+CLOCK_SLACK = timedelta(seconds=30)  # what is this far in the future was not heard by this clock
 
 
 def new_id() -> str:
@@ -264,7 +265,8 @@ def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
         seen |= {"slots": 0, "capabilities": {}, "usage": None}
     known = session.get(Worker, heard.worker)
     if known is None:
-        session.execute(delete(Worker).where(Worker.last_seen_at < now - WORKER_KEPT))
+        kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
+        session.execute(delete(Worker).where(~kept))
         session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
         return
     for name, value in seen.items():
@@ -285,7 +287,6 @@ def running_shards(session: Session) -> dict[str, list[str]]:
 
 
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:
-    """Workers heard since then, by id."""
-    return session.scalars(
-        select(Worker).where(Worker.last_seen_at >= since).order_by(Worker.id)
-    ).all()
+    """Workers heard since then, by id; what was heard in the future is known of no living one."""
+    heard = Worker.last_seen_at.between(since, datetime.now(UTC) + CLOCK_SLACK)
+    return session.scalars(select(Worker).where(heard).order_by(Worker.id)).all()

@@ -1,9 +1,19 @@
 """The tables: what is kept of jobs, shards, artifacts, the files that people bring, and workers."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -17,8 +27,12 @@ NAMING_CONVENTION = {
 }
 
 
+# Beyond 32 bits: SQLite's integers have 64 anyway.
+LongInteger = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time; SQLite keeps it without its zone."""
+    """An aware UTC time; SQLite keeps it without its zone, PostgreSQL may show it in another."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -28,8 +42,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back the zone."""
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        """Give back UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
@@ -44,13 +60,17 @@ class Base(DeclarativeBase):
 
 
 class Job(Base):
-    """What a person submits and watches."""
+    """What a person submits and watches.
+
+    `is_tidied`: it has ended, and its folder was swept of all but its artifacts.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         UniqueConstraint("submitter", "idempotency_key"),
         Index(None, "created_at", "id"),
         Index(None, "status"),
+        Index(None, "is_tidied", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -64,6 +84,7 @@ class Job(Base):
     done: Mapped[int]
     total: Mapped[int]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    is_tidied: Mapped[bool] = mapped_column(default=False)
     retry_of: Mapped[str | None] = mapped_column(String(32))
     batch_id: Mapped[str | None] = mapped_column(String(32), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -90,6 +111,7 @@ class Shard(Base):
     `attempt` counts deliveries. `sent_to` is the worker that the message of this attempt went to,
     until a report comes; `holder` is the worker whose reports count, also after a take-back (then
     the status is queued again, and the holder goes on if it is heard before the next send).
+    `notice` says what hinders its worker now.
     """
 
     __tablename__ = "shards"
@@ -114,7 +136,8 @@ class Shard(Base):
     saved_step: Mapped[int]
     losses: Mapped[int]
     loss_step: Mapped[int]
-    preview_version: Mapped[int]
+    preview_version: Mapped[LongInteger]
+    notice: Mapped[str | None]
     curves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime | None]
@@ -135,7 +158,7 @@ class Artifact(Base):
     path: Mapped[str] = mapped_column(String(500))
     shape: Mapped[list[int]]
     media_type: Mapped[str] = mapped_column(String(100))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     sha256: Mapped[str] = mapped_column(String(64))
     checkpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
@@ -152,7 +175,7 @@ class Checkpoint(Base):
     width: Mapped[int]
     path: Mapped[str] = mapped_column(String(500))
     sha256: Mapped[str] = mapped_column(String(64))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     description: Mapped[dict[str, Any]]
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     created_at: Mapped[datetime]
@@ -171,7 +194,7 @@ class Dataset(Base):
     ages_path: Mapped[str | None] = mapped_column(String(500))
     ages_sha256: Mapped[str | None] = mapped_column(String(64))
     count: Mapped[int]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     figures: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
@@ -187,8 +210,17 @@ class Upload(Base):
     path: Mapped[str] = mapped_column(String(500))
     width: Mapped[int]
     height: Mapped[int]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     created_at: Mapped[datetime]
+
+
+class Fact(Base):
+    """Something to remember beside jobs, under a name: see `jobs.facts`."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]]
 
 
 class Worker(Base):

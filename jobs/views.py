@@ -22,8 +22,10 @@ from jobs.messages import PROTOCOL
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 
-def job_view(job: Job, waiting_reason: str | None, parents: Sequence[Job]) -> JobView:
-    """A job, with the reason why it waits, and the jobs that must succeed first."""
+def job_view(
+    job: Job, waiting_reason: str | None, parents: Sequence[Job], notice: str | None = None
+) -> JobView:
+    """A job, with why it waits or what hinders it, and the jobs that must succeed first."""
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -33,6 +35,7 @@ def job_view(job: Job, waiting_reason: str | None, parents: Sequence[Job]) -> Jo
         status=JobStatus(job.status),
         status_seq=job.status_seq,
         waiting_reason=waiting_reason,
+        notice=notice,
         params=job.params,
         progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
         after=[parent.id for parent in parents],
@@ -65,6 +68,7 @@ def shard_view(shard: Shard, unit: str) -> ShardView:
         image_count=shard.image_count,
         progress=Progress(done=shard.done, total=shard.total, unit=unit),
         preview_version=shard.preview_version,
+        notice=shard.notice,
         error=None if shard.error is None else ErrorInfo.model_validate(shard.error),
         started_at=shard.started_at,
         finished_at=shard.finished_at,

@@ -1,14 +1,14 @@
 """what workers use, and which protocol they speak.
 
 Revision ID: 5d0c7f2a91e4
-Revises: 13e04862c195
+Revises: 5b0f6a1f9c3e
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "5d0c7f2a91e4"
-down_revision = "13e04862c195"
+down_revision = "5b0f6a1f9c3e"
 branch_labels = None
 depends_on = None
 

@@ -158,7 +158,11 @@ class Supervisor:
             if isinstance(event, Working):
                 silence = self._settings.engine_silence_seconds  # loaded and warm
                 self._desk.update(
-                    attempt, done=event.done, saved_step=event.saved_step, curves=event.curves
+                    attempt,
+                    done=event.done,
+                    saved_step=event.saved_step,
+                    curves=event.curves,
+                    notice=event.notice,
                 )
             elif isinstance(event, PreviewMade):
                 previews += 1

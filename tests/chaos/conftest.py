@@ -1,0 +1,19 @@
+"""What attacks a system is made of the same parts as what merely uses it."""
+
+from tests.system.conftest import (
+    _eventually,
+    checkpoint,
+    checkpoint_file,
+    proxy,
+    scripted_worker,
+    system,
+)
+
+__all__ = [
+    "_eventually",
+    "checkpoint",
+    "checkpoint_file",
+    "proxy",
+    "scripted_worker",
+    "system",
+]
