@@ -1,15 +1,10 @@
 """Redis behind a password and TLS: a real redis-server with certificates of this test's own."""
 
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trustme
 
 from jobs.broker import make_app, queue_key, send_shard
 from jobs.messages import Heartbeat, Order, OrderType, ShardOrder
@@ -17,52 +12,13 @@ from jobs.redis_access import RedisRefusedError, check_redis, connect, masked
 from jobs.requests import SampleParams
 from jobs.streams import DispatcherStreams, WebStreams, WorkerStreams
 from jobs.works import AssembleWork
-
-PASSWORD = "tls-password"
-
-
-@dataclass(frozen=True)
-class TlsRedis:
-    port: int
-    plain_port: int
-    authority: Path
-    other_authority: Path
-
-    def url(self, password: str = PASSWORD, authority: Path | None = None) -> str:
-        path = authority or self.authority
-        return f"rediss://:{password}@127.0.0.1:{self.port}/0?ssl_ca_certs={path}"
+from tests.tls_redis import PASSWORD, TlsRedis, serve_tls_redis
 
 
 @pytest.fixture(scope="module")
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
-    """One redis-server with a TLS port and a plain one, both behind the password."""
-    if shutil.which("redis-server") is None:
-        pytest.fail("redis-server is not installed: `make test` installs it")
-    folder = tmp_path_factory.mktemp("tls")
-    authority, other = trustme.CA(), trustme.CA()
-    server = authority.issue_cert("127.0.0.1", "localhost")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    other.cert_pem.write_to_path(folder / "other.pem")
-    server.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        port, plain_port = one.getsockname()[1], two.getsockname()[1]
-    command = ["redis-server", "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    command += ["--port", str(plain_port), "--tls-port", str(port), "--requirepass", PASSWORD]
-    command += ["--tls-cert-file", str(folder / "server.pem"), "--tls-auth-clients", "no"]
-    command += ["--tls-key-file", str(folder / "server.pem")]
-    command += ["--tls-ca-cert-file", str(folder / "ca.pem")]
-    with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    given = TlsRedis(port, plain_port, folder / "ca.pem", folder / "other.pem")
-    deadline = time.monotonic() + 10
-    while not check_redis(given.url()):
-        assert time.monotonic() < deadline, (folder / "redis.log").read_text()
-        time.sleep(0.02)
-    yield given
-    process.terminate()
-    process.wait()
+    with serve_tls_redis(tmp_path_factory.mktemp("tls")) as served:
+        yield served
 
 
 def test_streams_and_celery_go_through_tls(tls_redis: TlsRedis) -> None:
