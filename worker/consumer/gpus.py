@@ -1,5 +1,6 @@
 """The GPUs of this host, asked of NVIDIA's management library: no torch, no CUDA context."""
 
+import itertools
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -20,13 +21,17 @@ class GpuUsage:
 
 def gpu_count(environment: Mapping[str, str] = os.environ) -> int:
     """How many GPUs CUDA would show this process; 0 without NVIDIA's driver or its bindings."""
-    with_library = _ask(lambda nvml: int(nvml.nvmlDeviceGetCount()))
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    if not with_library or visible is None:
-        return with_library or 0
-    names = [name.strip() for name in visible.split(",")]
-    known = [name for name in names if name and name != "-1"]
-    return min(len(known), with_library) if known == names else 0
+    present: int = _ask(lambda nvml: int(nvml.nvmlDeviceGetCount())) or 0
+    return visible_count(present, environment.get("CUDA_VISIBLE_DEVICES"))
+
+
+def visible_count(present: int, visible: str | None) -> int:
+    """How many of the GPUs CUDA shows under this CUDA_VISIBLE_DEVICES: those before a wrong one."""
+    if visible is None:
+        return present
+    names = (name.strip() for name in visible.split(","))
+    shown = list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
+    return min(len(shown), present)
 
 
 def gpu_usage(uuid: str) -> GpuUsage | None:
