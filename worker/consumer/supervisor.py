@@ -63,6 +63,12 @@ class Supervisor:
         """Whether an engine waits for work or works."""
         return self._engine is not None and not self._is_closing
 
+    @property
+    def engine_pid(self) -> int | None:
+        """Process id of an engine that was ready, or None."""
+        engine = self._engine
+        return engine.pid if engine is not None else None
+
     def _keep_engine(self) -> None:
         """Whenever there is no engine, start one."""
         deaths = 0
