@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dispatcher.roster import Roster
@@ -41,6 +42,24 @@ class Outcome:
         self.touched[job_id] = self.touched.get(job_id, False) or is_change
 
 
+def newest(messages: Iterable[Report | Heartbeat | Hint | Stranger]) -> list[Report | Heartbeat]:
+    """The newest of each attempt's reports and of each worker's heartbeats, at the first's place.
+
+    They are states, not events: what one of them says holds for all that it replaces, and its
+    acknowledgement too.
+    """
+    kept: dict[tuple[str, ...], Report | Heartbeat] = {}
+    for message in messages:
+        if isinstance(message, Report):
+            key = (message.shard_id, str(message.attempt), message.worker)
+            other = kept.get(key)
+            if not isinstance(other, Report) or other.seq <= message.seq:
+                kept[key] = message
+        elif isinstance(message, Heartbeat):
+            kept[(message.worker,)] = message
+    return list(kept.values())
+
+
 class Recorder:
     """Turns messages into guarded writes."""
 
@@ -57,14 +76,15 @@ class Recorder:
         outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
-        for message in messages:
+        heard = list(messages)
+        for message in heard:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
-                continue
-            if isinstance(message, Stranger):
+            elif isinstance(message, Stranger):
                 self._record_stranger(session, message, outcome)
-                continue
-            self._roster.hear(message)
+            else:
+                self._roster.hear(message)
+        for message in newest(heard):
             if isinstance(message, Report):
                 self.record_report(session, message, outcome)
             else:
@@ -81,6 +101,8 @@ class Recorder:
             self._stop_unless_it_may_run(
                 session, report.worker, (report.shard_id, report.attempt), outcome
             )
+            return
+        if report.status is ReportStatus.RUNNING:
             return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
@@ -111,7 +133,9 @@ class Recorder:
         store.note_worker(session, beat)
         for running in beat.running:
             shard_id, attempt = running.shard_id, running.attempt
-            if transitions.resume_holder(session, shard_id, attempt, beat.worker):
+            if transitions.waits(session, shard_id, attempt) and transitions.resume_holder(
+                session, shard_id, attempt, beat.worker
+            ):
                 log.info("shard %s goes on: %s was heard again", shard_id, beat.worker)
                 shard = session.get_one(Shard, shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
@@ -153,29 +177,45 @@ class Recorder:
         if job is None:
             return
         session.refresh(job)
-        shards = store.shards_of(session, job_id)
-        for shard in shards:
-            session.refresh(shard)
         if JobStatus(job.status).has_ended:
-            outcome.orders += [
-                (worker, Order(type=OrderType.STOP, shard_id=shard.id, attempt=shard.attempt))
-                for shard in shards
-                if shard.status == JobStatus.CANCELED and (worker := shard.holder or shard.sent_to)
-            ]
+            outcome.orders += _stop_orders(session, job_id)
         outcome.updates.append(
             JobUpdate(
                 job_id=job.id,
                 status=JobStatus(job.status),
                 status_seq=job.status_seq,
                 progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
-                previews={
-                    shard.index: shard.preview_version
-                    for shard in shards
-                    if shard.status == JobStatus.RUNNING and shard.preview_version
-                },
+                previews=_previews(session, job_id),
                 shards_changed=outcome.touched.get(job_id, True),
             )
         )
+
+
+def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
+    """To whoever may still work for a job that has ended."""
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.holder, Shard.sent_to).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.CANCELED,
+            Shard.holder.is_not(None) | Shard.sent_to.is_not(None),
+        )
+    )
+    return [
+        (str(holder or sent_to), Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt))
+        for shard_id, attempt, holder, sent_to in rows
+    ]
+
+
+def _previews(session: Session, job_id: str) -> dict[int, int]:
+    """Shard index → version of its preview, of the shards that run."""
+    rows = session.execute(
+        select(Shard.index, Shard.preview_version).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.RUNNING,
+            Shard.preview_version > 0,
+        )
+    )
+    return {index: version for index, version in rows}
 
 
 def _order(order_type: OrderType, report: Report) -> Order:
