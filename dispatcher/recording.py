@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from dispatcher.roster import Roster
-from jobs import store, transitions
+from jobs import __version__, store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
-from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
+from jobs.messages import (
+    PROTOCOL,
+    Heartbeat,
+    Hint,
+    Order,
+    OrderType,
+    Report,
+    ReportStatus,
+    Stranger,
+)
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
 
@@ -42,12 +51,18 @@ class Recorder:
         self._notices: dict[str, str] = {}  # shard → what was recorded last
 
     def record(
-        self, session: Session, messages: Iterable[Report | Heartbeat | Hint], outcome: Outcome
+        self,
+        session: Session,
+        messages: Iterable[Report | Heartbeat | Hint | Stranger],
+        outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
         for message in messages:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
+                continue
+            if isinstance(message, Stranger):
+                self._record_stranger(session, message, outcome)
                 continue
             self._roster.hear(message)
             if isinstance(message, Report):
@@ -101,6 +116,20 @@ class Recorder:
                 shard = session.get_one(Shard, shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
             self._stop_unless_it_may_run(session, beat.worker, (shard_id, attempt), outcome)
+
+    def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
+        """It is listed and told, and nothing that it says of shards is understood."""
+        store.note_worker(session, stranger)
+        if self._roster.hear_stranger(stranger.worker):
+            log.warning(
+                "worker %s (version %s) speaks protocol %d, not %d: it gets no work",
+                stranger.worker,
+                stranger.version,
+                stranger.protocol,
+                PROTOCOL,
+            )
+            order = Order(type=OrderType.INCOMPATIBLE, version=__version__)
+            outcome.orders.append((stranger.worker, order))
 
     def _stop_unless_it_may_run(
         self, session: Session, worker: str, attempt_of: tuple[str, int], outcome: Outcome

@@ -225,13 +225,29 @@ class CurvesView(Contract):
     curves: Curves = Field(description="Name → points: training step and value.")
 
 
+class WorkerUsage(Contract):
+    """What a worker used of its machine when it was heard last."""
+
+    memory_bytes: int = Field(description="Resident, of consumer and engine.")
+    host_memory_bytes: int = Field(description="What its machine has.")
+    cpu_percent: float = Field(description="Of one core, by consumer and engine: 200 is two cores.")
+    gpu_memory_bytes: int | None = Field(None, description="In use on its GPU, by all programs.")
+    gpu_total_memory_bytes: int | None = Field(None, description="What its GPU has.")
+    gpu_percent: float | None = Field(None, description="How much of the time its GPU worked.")
+
+
 class WorkerView(Contract):
     """A worker that has been heard."""
 
     id: str
     host: str
     version: str
+    protocol: int = Field(description="Of its messages: only workers of the same get work.")
+    incompatible: str | None = Field(
+        None, description="Why it gets no work, with both versions; null if it speaks as we do."
+    )
     capabilities: dict[str, Any]
+    usage: WorkerUsage | None = Field(None, description="Null before its first measurement.")
     slots: int
     running: list[str] = Field(default_factory=list, description="Ids of the shards that it runs.")
     first_seen_at: datetime

@@ -231,7 +231,9 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(String(128), primary_key=True)
     host: Mapped[str] = mapped_column(String(200))
     version: Mapped[str] = mapped_column(String(64))
+    protocol: Mapped[int] = mapped_column(server_default="0")  # 0: heard before this was kept
     slots: Mapped[int]
     capabilities: Mapped[dict[str, Any]]
+    usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

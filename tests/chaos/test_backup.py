@@ -109,8 +109,9 @@ def goes_on(restored: System, quiet: Any, running: Any) -> None:
     restored.close()
 
 
+@pytest.mark.both_databases
 def test_a_backup_under_load_opens_elsewhere_and_goes_on(
-    system, checkpoint, tmp_path, redis_server, eventually
+    system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
 ) -> None:
     quiet, running, ended = work(system, checkpoint)
     submitter = Submitter(system, checkpoint)
@@ -123,7 +124,7 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     redis_server.flush()
 
     place = {
-        "database_url": f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite",
+        "database_url": empty_database_url,
         "artifacts_url": str(tmp_path / "elsewhere" / "artifacts"),
     }
     back = darkroom(system, "restore", str(tmp_path / "backup"), **place)
@@ -140,8 +141,8 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> tuple[Database, ArtifactStore]:
-    database = Database(f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite")
+def elsewhere(tmp_path: Path, empty_database_url: str) -> tuple[Database, ArtifactStore]:
+    database = Database(empty_database_url)
     return database, ArtifactStore(str(tmp_path / "elsewhere" / "artifacts"))
 
 
@@ -167,7 +168,10 @@ def test_a_damaged_backup_is_refused_with_the_name_of_the_file(kept, elsewhere) 
     database.close()
 
 
-def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, system) -> None:
+@pytest.mark.both_databases
+def test_a_restore_that_is_killed_is_begun_again(
+    kept, elsewhere, tmp_path, system, empty_database_url
+) -> None:
     database, artifacts = elsewhere
     database.close()
     script = (
@@ -184,7 +188,7 @@ def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, syst
         "restoring.restore_backup(ArtifactStore(sys.argv[1]), Database(sys.argv[2]),\n"
         "    Deadly(sys.argv[3]), migrate, print)\n"
     )
-    url = database.url.render_as_string()
+    url = empty_database_url
     killed = subprocess.run(
         [sys.executable, "-c", script, kept.url, url, artifacts.url], check=False
     )

@@ -28,10 +28,11 @@ from jobs.messages import (
     RunningShard,
     ShardOrder,
 )
+from jobs.redis_access import connect
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
-from jobs.streams import WorkerStreams, connect
+from jobs.streams import WorkerStreams
 from tests.chaos.proxy import Proxy
 
 T = TypeVar("T")

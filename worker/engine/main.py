@@ -21,7 +21,7 @@ from worker.engine.patient_store import (
     is_full_disk,
     pause_for,
 )
-from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners
+from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners, offered_kinds
 from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
 from worker.protocol import (
@@ -63,7 +63,7 @@ class Engine:
         """Serve commands; the process ends when stdin does."""
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         self._device.warm_up()
-        kinds = sorted(self._runners)
+        kinds = offered_kinds(self._runners, self._settings.kinds)
         self.say(Ready(capabilities=self._device.capabilities() | {"kinds": kinds}))
         while True:
             command = self._commands.get()
