@@ -13,7 +13,7 @@ from jobs.contract import NO_NUL, ArtifactRole, Contract, Curves, ErrorInfo, Wor
 from jobs.works import Work
 
 # What goes into the database fits its columns: one message that did not would hold all others up.
-Kept = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
+Kept = Annotated[str, Field(pattern=NO_NUL)]
 WorkerId = Annotated[str, Field(max_length=128, pattern=NO_NUL)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 LongCount = Annotated[int, Field(ge=0, lt=2**63)]
@@ -35,7 +35,7 @@ class ArtifactRecord(Contract):
 
     role: ArtifactRole
     name: Kept = Field(max_length=200)
-    path: Kept = Field(description="Below the artifact store's URL.")
+    path: Kept = Field(max_length=500, description="Below the artifact store's URL.")
     shape: list[int]
     media_type: Kept = Field(max_length=100)
     size_bytes: LongCount
@@ -89,7 +89,7 @@ class Report(Contract):
     job_id: Kept
     shard_id: Kept
     attempt: Count
-    seq: Count = Field(ge=1, description="Grows with every report of this attempt.")
+    seq: int = Field(ge=1, lt=2**31, description="Grows with every report of this attempt.")
     status: ReportStatus
     done: Count = Field(0, description="In the unit of the job's progress.")
     saved_step: Count = Field(0, description="The newest step from which it can resume.")

@@ -41,7 +41,7 @@ def check_redis(settings: DatabaseSettings) -> Iterator[Finding]:
     yield _version(str(info["redis_version"]))
     yield _persistence(info)
     yield _eviction(info)
-    yield _door(settings.redis_url)
+    yield check_door(settings.redis_url)
     yield from _backlog(client)
     client.close()
 
@@ -76,7 +76,8 @@ def _eviction(info: dict[str, Any]) -> Finding:
     return ok("redis", "never throws anything away (noeviction)")
 
 
-def _door(redis_url: str) -> Finding:
+def check_door(redis_url: str) -> Finding:
+    """Who can reach it, as far as its URL tells."""
     parts = urlsplit(redis_url)
     if parts.scheme == "unix" or _is_loopback(parts.hostname or "localhost"):
         return ok("redis", "listens to this computer, as far as its URL tells")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -12,6 +13,8 @@ from formats.pictures import encode_png
 from jobs.database import Database
 from jobs.settings import WebSettings
 from jobs.tables import Artifact, Shard
+
+pytestmark = pytest.mark.both_databases
 
 API = "/api/v1"
 FACE = np.random.default_rng(5).integers(0, 256, (48, 48), np.uint8)

@@ -3,13 +3,13 @@
 import base64
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobs.messages import ReportStatus, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.consumer.desk import Attempt, ReportDesk
-from worker.consumer.engine_process import EngineDiedError, EngineProcess
+from worker.consumer.engine_process import ENGINE, EngineDiedError, EngineProcess
 from worker.protocol import (
     EngineEvent,
     Failed,
@@ -33,10 +33,16 @@ class Supervisor:
     """Owns the engine of this worker."""
 
     def __init__(
-        self, settings: WorkerSettings, worker: str, desk: ReportDesk, preview_sink: PreviewSink
+        self,
+        settings: WorkerSettings,
+        worker: str,
+        desk: ReportDesk,
+        preview_sink: PreviewSink,
+        engine: Sequence[str] = ENGINE,
     ) -> None:
-        """Report to `desk` and give previews to `preview_sink`."""
+        """Report to `desk`, give previews to `preview_sink`, and start engines by that command."""
         self._settings = settings
+        self._command = engine
         self._worker = worker
         self._desk = desk
         self._preview_sink = preview_sink
@@ -80,7 +86,7 @@ class Supervisor:
                 deaths += 1
 
     def _start_engine(self) -> None:
-        engine = EngineProcess(self._settings)
+        engine = EngineProcess(self._settings, self._command)
         try:
             ready = engine.wait_ready()
         except EngineDiedError:
