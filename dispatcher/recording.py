@@ -152,7 +152,7 @@ class Recorder:
                 stranger.protocol,
                 PROTOCOL,
             )
-            order = Order(type=OrderType.INCOMPATIBLE, version=__version__)
+            order = Order(type=OrderType.INCOMPATIBLE, protocol=PROTOCOL, version=__version__)
             outcome.orders.append((stranger.worker, order))
 
     def _stop_unless_it_may_run(
