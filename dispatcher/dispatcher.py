@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from celery import Celery
 from redis.exceptions import ResponseError
 
+from dispatcher.forecasting import Forecaster
 from dispatcher.losses import LossWatch
+from dispatcher.metering import Meter
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from dispatcher.sending import Departure, Sender
+from dispatcher.sending import Departure, Sender, Sending, utc_now
 from jobs.artifacts import ArtifactStore, attempt_folder, shard_folder
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
 from jobs.errors import ArtifactStoreError
 from jobs.settings import DispatcherSettings
+from jobs.store import drained_workers, held_shards
 from jobs.streams import DispatcherStreams, Entry, StreamError
 
 log = logging.getLogger(__name__)
@@ -38,9 +41,11 @@ class Dispatcher:
         self._streams = DispatcherStreams(settings.redis_url)
         self._celery: Celery = make_app(settings.redis_url, timeout_seconds=SEND_TIMEOUT_SECONDS)
         self._roster = Roster(settings.lease_seconds)
-        self._recorder = Recorder(self._roster, settings.max_losses)
+        self._meter = Meter()
+        self._recorder = Recorder(self._roster, settings.max_losses, self._meter)
         self._sender = Sender(self._roster, settings.resend_seconds)
         self._losses = LossWatch(self._roster, self._artifacts, settings.lease_seconds)
+        self._forecaster = Forecaster()
         self._has_redis = False
         self._reads_pending = True
         self._next_housekeeping = 0.0
@@ -113,11 +118,12 @@ class Dispatcher:
 
     def _work(self, entries: Sequence[Entry], has_read_all: bool) -> None:
         outcome = Outcome()
-        silent = []
-        if has_read_all:
-            with self._database.read() as session:
-                silent = self._losses.find_silent(session)
-        departures: list[Departure] = []
+        with self._database.read() as session:
+            held = held_shards(session)
+            self._roster.drained = drained_workers(session)
+        self._meter.tick(held)
+        silent = self._losses.find_silent(held) if has_read_all else []
+        sending = Sending()
         with self._database.write() as session:
             messages = [entry.message for entry in entries if entry.message is not None]
             self._recorder.record(session, messages, outcome)
@@ -125,12 +131,15 @@ class Dispatcher:
                 session, silent, self._recorder, outcome, self._settings.max_losses
             )
             self._recorder.finish(session, outcome)
-            for shard_id in outcome.returned:
-                self._sender.pause(shard_id)
+            for shard_id, worker in outcome.returned:
+                self._sender.delay(session, shard_id, worker)
+            self._meter.flush(session, utc_now())
             if has_read_all:  # else who is free, and what is unanswered, is not known yet
-                departures += self._sender.repeat_unanswered(session)
-                departures += self._sender.fill_slots(session)
-        self._after_commit(entries, outcome, departures)
+                self._sender.repeat_unanswered(session, sending)
+                self._sender.fill_slots(session, sending)
+                self._recorder.finish_broken(session, sending.broken, outcome)
+            self._forecaster.note(session, outcome.hinted, sending.started)
+        self._after_commit(entries, outcome, sending.departures)
 
     def _after_commit(
         self, entries: Sequence[Entry], outcome: Outcome, departures: Sequence[Departure]
@@ -168,7 +177,8 @@ class Dispatcher:
         if now < self._next_housekeeping:
             return
         self._next_housekeeping = now + HOUSEKEEPING_SECONDS
-        self._sender.forget_pauses()
+        with self._database.read() as session:
+            self._meter.forget_all_but(held_shards(session))
         with contextlib.suppress(StreamError):
             for queue in self._roster.forget_the_gone():
                 self._streams.forget_queue(queue)

@@ -4,13 +4,17 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dispatcher.metering import Meter
 from dispatcher.roster import Roster
 from jobs import store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
+from jobs.estimates import judge
 from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
 from jobs.tables import Job, Shard
+from jobs.timings import add_timing, device_words
 from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
@@ -23,7 +27,7 @@ class Outcome:
     orders: list[tuple[str, Order]] = field(default_factory=list)
     touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
     hinted: set[str] = field(default_factory=set)
-    returned: list[str] = field(default_factory=list)  # shards that were handed back
+    returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
 
@@ -35,10 +39,11 @@ class Outcome:
 class Recorder:
     """Turns messages into guarded writes."""
 
-    def __init__(self, roster: Roster, max_losses: int) -> None:
-        """Tell `roster` what is heard; a shard fails at `max_losses`."""
+    def __init__(self, roster: Roster, max_losses: int, meter: Meter | None = None) -> None:
+        """Tell `roster` what is heard; a shard fails at `max_losses`; `meter` times attempts."""
         self._roster = roster
         self._max_losses = max_losses
+        self._meter = meter or Meter()
 
     def record(
         self, session: Session, messages: Iterable[Report | Heartbeat | Hint], outcome: Outcome
@@ -66,13 +71,16 @@ class Recorder:
             )
             return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
-        if report.status is ReportStatus.SUCCEEDED:
+        if recorded.is_change and report.status is ReportStatus.RUNNING:
+            self._meter.begin(shard.id, report.attempt)
+        elif report.status is ReportStatus.SUCCEEDED:
+            self._note_timing(session, shard, report)
             store.add_artifacts(session, shard, report.artifacts)
             job = session.get_one(Job, shard.job_id)
             store.add_trained_checkpoints(session, job, report.artifacts)
             outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
-            outcome.returned.append(shard.id)
+            outcome.returned.append((shard.id, report.worker))
         elif report.status is ReportStatus.LOST:
             log.warning(
                 "shard %s lost its engine (attempt %d on %s, loss %d): %s",
@@ -83,8 +91,21 @@ class Recorder:
                 report.error.message if report.error else "no reason given",
             )
 
+    def _note_timing(self, session: Session, shard: Shard, report: Report) -> None:
+        """How long a whole shard takes on that device; one that was resumed does not say."""
+        seconds = self._meter.end(shard.id, report.attempt)
+        device = device_words(self._roster.capabilities_of(report.worker))
+        if seconds is None or report.attempt != 1 or device is None:
+            return
+        job = session.get_one(Job, shard.job_id)
+        add_timing(session, shard, device, unit_of(job), seconds)
+
     def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
         store.note_worker(session, beat)
+        is_drained = beat.worker in self._roster.drained
+        if is_drained != beat.draining:  # a worker that leaves does not listen to the second
+            order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
+            outcome.orders.append((beat.worker, Order(type=order_type)))
         for running in beat.running:
             shard_id, attempt = running.shard_id, running.attempt
             if transitions.resume_holder(session, shard_id, attempt, beat.worker):
@@ -110,34 +131,60 @@ class Recorder:
         for job_id in outcome.touched.keys() | outcome.hinted:
             self._look_at_job(session, job_id, outcome)
 
+    def finish_broken(self, session: Session, job_ids: Iterable[str], outcome: Outcome) -> None:
+        """Jobs with a shard of which no message could be made fail, and are told of."""
+        late = Outcome()
+        for job_id in job_ids:
+            late.touch(job_id, is_change=True)
+        self.finish(session, late)
+        outcome.orders += late.orders
+        outcome.updates += late.updates
+
     def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
         job = store.find_job(session, job_id)
         if job is None:
             return
         session.refresh(job)
-        shards = store.shards_of(session, job_id)
-        for shard in shards:
-            session.refresh(shard)
         if JobStatus(job.status).has_ended:
-            outcome.orders += [
-                (worker, Order(type=OrderType.STOP, shard_id=shard.id, attempt=shard.attempt))
-                for shard in shards
-                if shard.status == JobStatus.CANCELED and (worker := shard.holder or shard.sent_to)
-            ]
+            outcome.orders += _stop_orders(session, job_id)
+            judge(session, job)
         outcome.updates.append(
             JobUpdate(
                 job_id=job.id,
                 status=JobStatus(job.status),
                 status_seq=job.status_seq,
                 progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
-                previews={
-                    shard.index: shard.preview_version
-                    for shard in shards
-                    if shard.status == JobStatus.RUNNING and shard.preview_version
-                },
+                previews=_previews(session, job_id),
                 shards_changed=outcome.touched.get(job_id, True),
             )
         )
+
+
+def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
+    """To whoever may still work for a job that has ended."""
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.holder, Shard.sent_to).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.CANCELED,
+            Shard.holder.is_not(None) | Shard.sent_to.is_not(None),
+        )
+    )
+    return [
+        (str(holder or sent_to), Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt))
+        for shard_id, attempt, holder, sent_to in rows
+    ]
+
+
+def _previews(session: Session, job_id: str) -> dict[int, int]:
+    """Shard index → version of its preview, of the shards that run."""
+    rows = session.execute(
+        select(Shard.index, Shard.preview_version).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.RUNNING,
+            Shard.preview_version > 0,
+        )
+    )
+    return {index: version for index, version in rows}
 
 
 def _order(order_type: OrderType, report: Report) -> Order:

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
 from jobs.works import Work
 
-PROTOCOL = 3  # raised when an older worker could not understand its orders
+PROTOCOL = 4  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):
@@ -126,7 +126,8 @@ class OrderType(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"  # the report (shard, attempt, seq) is recorded or ignored for good
     STOP = "stop"  # you do not hold this attempt, or its job was canceled
-    DRAIN = "drain"  # take no more work
+    DRAIN = "drain"  # take no more work, but stay
+    RESUME = "resume"  # take work again
 
 
 class Order(Contract):
