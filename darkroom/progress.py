@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import click
 from click._termui_impl import ProgressBar
@@ -109,10 +110,29 @@ def finish(job: JobView) -> None:
 
 
 def describe(job: JobView) -> str:
-    """Status, and why a job waits."""
-    if job.status is JobStatus.QUEUED and job.waiting_reason:
+    """Status, and why a job or some of its shards wait."""
+    if job.waiting_reason:
         return f"{job.status.value}: {job.waiting_reason.rstrip('.')}"
     return job.status.value
+
+
+def ends(job: JobView, now: datetime | None = None) -> str:
+    """`ends in 40 s to 2 min`; empty where there is no estimate."""
+    if job.estimate is None or job.estimate.end is None:
+        return ""
+    best, worst = (
+        max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0)
+        for moment in job.estimate.end
+    )
+    return f"ends in {span(best)} to {span(worst)}"
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `5 min`, `3 h`: a time to come, as exact as an estimate is."""
+    for limit, unit, size in ((90.0, "s", 1), (5400.0, "min", 60), (float("inf"), "h", 3600)):
+        if seconds < limit:
+            break
+    return f"{round(seconds / size)} {unit}"
 
 
 def percent(job: JobView) -> int:
@@ -133,7 +153,9 @@ def _show_bar(views: Iterable[JobView], detail: Detail) -> JobView:
     view = next(iterator)
     bar: ProgressBar[JobView] = click.progressbar(
         length=max(view.progress.total, 1),
-        item_show_func=lambda job: "" if job is None else _join(describe(job), detail(job)),
+        item_show_func=lambda job: (
+            "" if job is None else _join(describe(job), detail(job), ends(job))
+        ),
         file=sys.stderr,
     )
     with bar:
@@ -150,7 +172,7 @@ def _show_lines(views: Iterable[JobView], detail: Detail) -> JobView:
         status = describe(view)
         if status != last_line or time.monotonic() - said_at >= LINE_SECONDS:
             far = f"{percent(view)} %" + (f" ({amount(view)})" if amount(view) else "")
-            click.echo(_join(status, far, detail(view)), err=True)
+            click.echo(_join(status, far, detail(view), ends(view)), err=True)
             last_line, said_at = status, time.monotonic()
     if view is None:
         raise ValueError("there must be at least one view")

@@ -267,6 +267,15 @@ class PauseView(Contract):
     paused_at: datetime
 
 
+class QueueView(Contract):
+    """The queue as a whole."""
+
+    pauses: list[PauseView]
+    usage: list[UsageView] = Field(description="By the fair share's account, most first.")
+    speeds: list[SpeedView]
+    estimates: EstimateRecord
+
+
 class JobUpdate(Contract):
     """One committed change, as the `updates` stream and SSE carry it."""
 

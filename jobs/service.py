@@ -8,6 +8,7 @@ from datetime import datetime
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
+from jobs.controls import QueueControls
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
 from jobs.errors import JobEndedError, ValidationError
@@ -25,7 +26,14 @@ from jobs.views import shard_view, unit_of, worker_view
 
 
 class JobService(
-    SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Relatives, Repeats
+    SubmissionDesk,
+    QueueControls,
+    CheckpointLibrary,
+    DatasetShelf,
+    UploadShelf,
+    Gallery,
+    Relatives,
+    Repeats,
 ):
     """The sentences that touch database, artifact store and streams together."""
 

@@ -255,6 +255,11 @@ def running_shards(session: Session) -> dict[str, list[str]]:
     return running
 
 
+def find_worker(session: Session, worker_id: str) -> Worker | None:
+    """The worker of this id, if it was heard of late."""
+    return session.get(Worker, worker_id)
+
+
 def drained_workers(session: Session) -> frozenset[str]:
     """Workers that get no more shards."""
     return frozenset(session.scalars(select(Worker.id).where(Worker.drained_at.is_not(None))))

@@ -3,7 +3,7 @@
 from jobs.contract import JobStatus
 from jobs.parents import waiting_words
 from jobs.pauses import ALL, scope_words
-from jobs.queue_facts import PLACES, QueueFacts, Setback
+from jobs.queue_facts import QueueFacts, Setback
 from jobs.queue_order import LONGEST_PAUSE
 from jobs.tables import Job
 
@@ -95,6 +95,3 @@ def _setback_words(job: Job, setback: Setback, before: int | None, facts: QueueF
     if before == 0:
         return f"{again}, and waits for a free worker."
     return f"{again}; {_before_words(before, facts)[0].lower()}{_before_words(before, facts)[1:]}."
-
-
-__all__ = ["PLACES", "hindrance", "waiting_reason"]

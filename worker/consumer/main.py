@@ -39,7 +39,7 @@ def run(settings: WorkerSettings) -> None:
     register_task(app, supervisor)
 
     def leave(**_: Any) -> None:
-        link.drain()
+        link.leave()
         supervisor.hand_back()
 
     signals.worker_shutting_down.connect(leave, weak=False)

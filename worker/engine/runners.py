@@ -53,9 +53,9 @@ class Runner:
         return INTERNAL_ERROR, f"{type(error).__name__}: {error}"
 
 
-def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runner]:
+def make_runners(artifacts: ArtifactStore, device: Device, models: Models) -> Mapping[str, Runner]:
     """A runner of each kind of work, by its name; they share networks and datasets in memory."""
-    datasets, models = Datasets(artifacts), Models(artifacts, device)
+    datasets = Datasets(artifacts)
     return {
         "assemble": Runner(AssembleRunner(datasets).run, "assembling_failed"),
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
