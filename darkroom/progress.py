@@ -15,6 +15,7 @@ from jobs.contract import JobStatus, JobView
 
 LINE_SECONDS = 10.0  # between two plain lines of an unchanged status
 LOSS_SECONDS = 5.0  # between two looks at the curves of a training
+FEW_MINUTES, MANY_MINUTES = 1.5, 90.0  # below and above that, seconds and hours say more
 PERCENT = "percent"  # the unit of a job that counts nothing else
 
 Detail = Callable[[JobView], str]
@@ -129,10 +130,10 @@ def ends(job: JobView, now: datetime | None = None) -> str:
 
 def span(seconds: float) -> str:
     """`40 s`, `5 min`, `3 h`: a time to come, as exact as an estimate is."""
-    for limit, unit, size in ((90.0, "s", 1), (5400.0, "min", 60), (float("inf"), "h", 3600)):
-        if seconds < limit:
-            break
-    return f"{round(seconds / size)} {unit}"
+    minutes = seconds / 60
+    if minutes < FEW_MINUTES:
+        return f"{round(seconds)} s"
+    return f"{round(minutes)} min" if minutes < MANY_MINUTES else f"{round(minutes / 60)} h"
 
 
 def percent(job: JobView) -> int:

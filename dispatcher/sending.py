@@ -44,11 +44,11 @@ def utc_now() -> datetime:
 
 @dataclass
 class Sending:
-    """What leaves after the commit, and which jobs have a shard of which no message can be made."""
+    """What leaves after the commit, and which jobs ended because no message can be made of them."""
 
     departures: list[Departure] = field(default_factory=list)
     started: list[str] = field(default_factory=list)  # jobs of which a shard leaves
-    broken: list[str] = field(default_factory=list)  # jobs
+    broken: list[str] = field(default_factory=list)  # jobs, with those that waited for them
 
 
 class Sender:
@@ -107,9 +107,10 @@ class Sender:
         paused = frozenset(pauses(session))
         if ALL in paused:
             return
-        while slots:  # kinds may leave a slot free that a shard further back can fill
+        while slots:  # kinds and broken shards leave slots free for shards further back
+            broken = len(sending.broken)
             filled = self._fill(session, slots, paused, sending)
-            if not filled:
+            if not filled and len(sending.broken) == broken:
                 return
             for slot in filled:
                 slots.remove(slot)
@@ -171,7 +172,7 @@ class Sender:
             )
         if transitions.fail_unsent(session, shard.id, shard.attempt, what):
             log.warning("shard %s fails: %s", shard.id, what.message)
-            sending.broken.append(shard.job_id)
+            sending.broken += transitions.refresh_job(session, shard.job_id)
         return None
 
     def _depart(self, order: ShardOrder, worker: str, sending: Sending) -> None:

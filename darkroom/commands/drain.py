@@ -14,6 +14,5 @@ def command(client: Client, worker: str, undo: bool) -> None:
     """Send WORKER no more shards; it finishes what it holds, and stays idle."""
     drained = client.set_drain(worker, is_drained=not undo)
     holds = f"; it still runs {' '.join(drained.running)}" if drained.running else ""
-    click.echo(
-        f"worker {worker} {'takes shards again' if undo else 'is drained' + holds}", err=True
-    )
+    what = "takes shards again" if undo else f"is drained{holds}"
+    click.echo(f"worker {worker} {what}", err=True)
