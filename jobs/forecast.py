@@ -88,7 +88,8 @@ def forecast(
     ).all()
     jobs = {shard.job_id for shard in front} | {shard.job_id for shard in held}
     rests = _rests(session, jobs)
-    kinds = {shard.kind for shard in [*front, *held]} | {rest.kind for rest in rests.values()}
+    kinds = {shard.kind for shard in front} | {shard.kind for shard in held}
+    kinds |= {rest.kind for rest in rests.values()}
     pace = read_pace(session, kinds)
     devices = {slot.worker: slot.device for slot in slots}
     running = [_running(shard, pace, devices.get(str(shard.holder)), now) for shard in held]

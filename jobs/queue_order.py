@@ -35,8 +35,9 @@ MOST_ROWS = 512
 
 @dataclass(frozen=True)
 class WaitingShard:
-    """A shard that can be sent now, and what decides its place."""
+    """A shard that can be sent now, and what decides its place; `share` is in device-seconds."""
 
+    share: float
     shard_id: str
     index: int
     kind: str
@@ -48,7 +49,6 @@ class WaitingShard:
     created_at: datetime
     priority: int
     submitter: str
-    share: float  # seconds
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _lane(
     while True:
         rows = session.execute(query, lane | {"read": read, "wanted": wanted}).all()
         for number, row in enumerate(rows, read):
-            yield WaitingShard(*row, share=share + AHEAD_SECONDS * number)
+            yield WaitingShard(share + AHEAD_SECONDS * number, *row)
         if len(rows) < wanted:
             return
         read, wanted = read + wanted, min(2 * wanted, MOST_ROWS)

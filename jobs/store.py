@@ -131,7 +131,10 @@ _HELD = (
 
 def held_shards(session: Session) -> Sequence[HeldShard]:
     """Shards that run."""
-    return [HeldShard(*row) for row in session.execute(_HELD)]
+    return [
+        HeldShard(shard_id, job_id, attempt, str(holder), submitter)
+        for shard_id, job_id, attempt, holder, submitter in session.execute(_HELD)
+    ]
 
 
 def add_artifacts(session: Session, shard: Shard, records: Sequence[ArtifactRecord]) -> None:
