@@ -13,7 +13,9 @@ from api.jobs import JobRoutes
 from api.openapi import OpenApiRoutes
 from api.queue import QueueRoutes
 from api.routing import PREFIX, add_routes
+from api.store import StoreRoutes
 from api.uploaded_pictures import UploadRoutes
+from jobs.artifacts import ArtifactStore
 from jobs.broadcast import Broadcaster
 from jobs.service import JobService
 from jobs.settings import WebSettings
@@ -31,6 +33,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
         CheckpointRoutes(service, settings.max_upload_bytes),
         DatasetRoutes(service, settings.max_upload_bytes),
         UploadRoutes(service, settings.max_upload_bytes),
+        StoreRoutes(ArtifactStore(settings.artifacts_url), settings.max_stored_bytes),
         EventRoutes(service, broadcaster, settings.web_threads),
     ]
     version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)

@@ -14,7 +14,15 @@ from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
 from api.submitting import IDEMPOTENCY_KEY, REPLAYED, idempotency_key, submitter
 from api.uploads import MULTIPART, PICTURE, PNG, picture_body
 from jobs import errors
-from jobs.contract import CanceledJob, Contract, CurvesView, JobList, JobStatus, JobView
+from jobs.contract import (
+    CanceledJob,
+    Contract,
+    CurvesView,
+    Deleted,
+    JobList,
+    JobStatus,
+    JobView,
+)
 from jobs.requests import JobChange, job_request_adapter
 from jobs.service import JobService
 from jobs.submission import Submission
@@ -177,6 +185,18 @@ class JobRoutes:
         """A new job; the old one stays as it is."""
         whose = submitter(None, has_keys=self._has_keys)
         return _accepted(self._service.retry(job_id, whose, idempotency_key()))
+
+    @Route(
+        "DELETE",
+        "/jobs/<job_id>",
+        "Delete a job that has ended, with all that it made, the checkpoints that it trained "
+        "included. 409 while it has not ended, and while another job needs it",
+        Deleted,
+        errors=(errors.JobNotFoundError, errors.JobActiveError, errors.ReferencedError),
+    )
+    def delete_job(self, job_id: str) -> Response:
+        """It and its files are gone for good."""
+        return json_response(self._service.delete_job(job_id))
 
     @Route(
         "GET",

@@ -15,6 +15,7 @@ COMMANDS = {
     "change": "change",
     "cancel": "cancel",
     "retry": "retry",
+    "delete": "delete",
     "repeat": "repeat",
     "download": "download",
     "import": "import_files",
@@ -30,6 +31,9 @@ COMMANDS = {
     "dispatcher": "dispatcher",
     "worker": "worker",
     "migrate": "migrate",
+    "backup": "backup",
+    "restore": "restore",
+    "doctor": "doctor",
 }
 
 

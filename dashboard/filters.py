@@ -96,7 +96,7 @@ def run_time(it: JobView | ShardView) -> timedelta | None:
     """How long a job or a shard has run, or ran; None if it never started."""
     if it.started_at is None:
         return None
-    return (it.finished_at or datetime.now(UTC)) - it.started_at
+    return max((it.finished_at or datetime.now(UTC)) - it.started_at, timedelta(0))
 
 
 def time_left(job: JobView, now: datetime | None = None) -> float | None:

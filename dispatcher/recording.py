@@ -9,10 +9,19 @@ from sqlalchemy.orm import Session
 
 from dispatcher.metering import Meter
 from dispatcher.roster import Roster
-from jobs import store, transitions
+from jobs import __version__, store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
 from jobs.estimates import judge
-from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
+from jobs.messages import (
+    PROTOCOL,
+    Heartbeat,
+    Hint,
+    Order,
+    OrderType,
+    Report,
+    ReportStatus,
+    Stranger,
+)
 from jobs.tables import Job, Shard
 from jobs.timings import add_timing, device_words
 from jobs.views import unit_of
@@ -44,14 +53,21 @@ class Recorder:
         self._roster = roster
         self._max_losses = max_losses
         self._meter = meter or Meter()
+        self._notices: dict[str, str] = {}  # shard → what was recorded last
 
     def record(
-        self, session: Session, messages: Iterable[Report | Heartbeat | Hint], outcome: Outcome
+        self,
+        session: Session,
+        messages: Iterable[Report | Heartbeat | Hint | Stranger],
+        outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
         for message in messages:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
+                continue
+            if isinstance(message, Stranger):
+                self._record_stranger(session, message, outcome)
                 continue
             self._roster.hear(message)
             if isinstance(message, Report):
@@ -64,7 +80,8 @@ class Recorder:
         recorded = transitions.record_report(session, report, self._max_losses)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
         if recorded.counts or recorded.is_change:
-            outcome.touch(report.job_id, is_change=recorded.is_change)
+            is_change = recorded.is_change or self._is_new_notice(report)
+            outcome.touch(report.job_id, is_change=is_change)
         if not recorded.counts:
             self._stop_unless_it_may_run(
                 session, report.worker, (report.shard_id, report.attempt), outcome
@@ -100,6 +117,13 @@ class Recorder:
         job = session.get_one(Job, shard.job_id)
         add_timing(session, shard, device, unit_of(job), seconds)
 
+    def _is_new_notice(self, report: Report) -> bool:
+        """Whether pages have to show something else than before."""
+        before = self._notices.pop(report.shard_id, None)
+        if report.notice is not None and not report.status.is_final:
+            self._notices[report.shard_id] = report.notice
+        return self._notices.get(report.shard_id) != before
+
     def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
         store.note_worker(session, beat)
         is_drained = beat.worker in self._roster.drained
@@ -113,6 +137,20 @@ class Recorder:
                 shard = session.get_one(Shard, shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
             self._stop_unless_it_may_run(session, beat.worker, (shard_id, attempt), outcome)
+
+    def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
+        """It is listed and told, and nothing that it says of shards is understood."""
+        store.note_worker(session, stranger)
+        if self._roster.hear_stranger(stranger.worker):
+            log.warning(
+                "worker %s (version %s) speaks protocol %d, not %d: it gets no work",
+                stranger.worker,
+                stranger.version,
+                stranger.protocol,
+                PROTOCOL,
+            )
+            order = Order(type=OrderType.INCOMPATIBLE, version=__version__)
+            outcome.orders.append((stranger.worker, order))
 
     def _stop_unless_it_may_run(
         self, session: Session, worker: str, attempt_of: tuple[str, int], outcome: Outcome

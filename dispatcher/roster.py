@@ -11,6 +11,7 @@ from typing import Any
 from jobs.messages import PROTOCOL, Heartbeat, Report
 
 Clock = Callable[[], float]
+TELL_SECONDS = 30.0  # between two words to a worker of another protocol
 FORGET_SECONDS = 600.0  # a worker silent for so long is forgotten with its queue
 
 
@@ -44,6 +45,7 @@ class Roster:
         self._leases_since = self._listened_at = clock()
         self.sent: dict[str, Sent] = {}
         self.drained: frozenset[str] = frozenset()  # as the database has it
+        self._strangers: dict[str, float] = {}  # worker → when it was told
 
     def renew_leases(self) -> None:
         """Begin every lease and every wait for a report anew: the silence may have been ours."""
@@ -72,6 +74,16 @@ class Roster:
                 del self.sent[message.shard_id]
         for shard in message.running:
             self._mentioned[(shard.shard_id, shard.attempt, message.worker)] = now
+
+    def hear_stranger(self, worker: str) -> bool:
+        """A worker of another protocol was heard; True if it is to be told so (again)."""
+        now = self._clock()
+        is_due = now - self._strangers.get(worker, -TELL_SECONDS) >= TELL_SECONDS
+        if is_due:
+            self._strangers = {
+                name: at for name, at in self._strangers.items() if now - at <= FORGET_SECONDS
+            } | {worker: now}
+        return is_due
 
     def silent_seconds(self, shard_id: str, attempt: int, worker: str) -> float:
         """How long this attempt has not been heard of while we were listening."""

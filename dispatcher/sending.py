@@ -1,6 +1,7 @@
 """Decide which shard goes to which worker, and write its message."""
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dispatcher.matching import Matcher, Slot
-from dispatcher.roster import Roster
+from dispatcher.roster import Clock, Roster
 from jobs import store, transitions
 from jobs.contract import ErrorInfo, JobStatus
 from jobs.kinds import KINDS
@@ -55,13 +56,17 @@ class Sender:
     """Fills free slots in the order of the queue; repeats what nobody answered."""
 
     def __init__(
-        self, roster: Roster, resend_seconds: float, now: Callable[[], datetime] = utc_now
+        self,
+        roster: Roster,
+        resend_seconds: float,
+        now: Callable[[], datetime] = utc_now,
+        clock: Clock = time.monotonic,
     ) -> None:
         """Take slots from `roster`; an unanswered message is repeated after `resend_seconds`."""
         self._roster = roster
         self._resend_seconds = resend_seconds
         self._now = now
-        self._matcher = Matcher()
+        self._matcher = Matcher(clock)
         self._networks: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     def delay(self, session: Session, shard_id: str, worker: str) -> None:

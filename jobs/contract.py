@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps this character in no text
+
 
 class Contract(BaseModel):
     """Base of everything that crosses a boundary: frozen, and unknown fields are errors."""
@@ -78,6 +80,7 @@ class JobView(Contract):
     estimate: EstimateView | None = Field(
         None, description="Of a job that has not ended; lists leave it out."
     )
+    notice: str | None = Field(None, description="What hinders it while it runs, in one sentence.")
     params: dict[str, Any]
     progress: Progress
     error: ErrorInfo | None
@@ -102,6 +105,27 @@ class CanceledJob(JobView):
     )
 
 
+class Reference(Contract):
+    """What needs something that was to be deleted."""
+
+    type: str = Field(description="job, or darkroom for what comes with it.")
+    id: str
+    kind: str | None = Field(None, description="Of a job.")
+
+
+class Deleted(Contract):
+    """What was deleted now."""
+
+    type: str = Field(description="job, checkpoint, dataset or upload.")
+    id: str
+    checkpoints: list[str] = Field(
+        default_factory=list, description="Of a job: ids of the checkpoints that went with it."
+    )
+    files_left: bool = Field(
+        False, description="Its files are still there: the dispatcher deletes them later."
+    )
+
+
 class JobList(Contract):
     """A page of jobs, newest first."""
 
@@ -123,6 +147,7 @@ class ShardView(Contract):
     image_count: int
     progress: Progress
     preview_version: int = Field(description="0 while there is no preview.")
+    notice: str | None = Field(None, description="What hinders its worker now, in one sentence.")
     error: ErrorInfo | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -215,13 +240,29 @@ class CurvesView(Contract):
     curves: Curves = Field(description="Name → points: training step and value.")
 
 
+class WorkerUsage(Contract):
+    """What a worker used of its machine when it was heard last."""
+
+    memory_bytes: int = Field(description="Resident, of consumer and engine.")
+    host_memory_bytes: int = Field(description="What its machine has.")
+    cpu_percent: float = Field(description="Of one core, by consumer and engine: 200 is two cores.")
+    gpu_memory_bytes: int | None = Field(None, description="In use on its GPU, by all programs.")
+    gpu_total_memory_bytes: int | None = Field(None, description="What its GPU has.")
+    gpu_percent: float | None = Field(None, description="How much of the time its GPU worked.")
+
+
 class WorkerView(Contract):
     """A worker that has been heard."""
 
     id: str
     host: str
     version: str
+    protocol: int = Field(description="Of its messages: only workers of the same get work.")
+    incompatible: str | None = Field(
+        None, description="Why it gets no work, with both versions; null if it speaks as we do."
+    )
     capabilities: dict[str, Any]
+    usage: WorkerUsage | None = Field(None, description="Null before its first measurement.")
     slots: int = Field(description="0 while it takes no shards.")
     drained_at: datetime | None = Field(None, description="Since when it gets no more shards.")
     drained_by: str | None = Field(None, description="Who asked for that.")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from jobs import store
 from jobs.contract import JobStatus
 from jobs.forecast import OnlineSlot
+from jobs.messages import PROTOCOL
 from jobs.pauses import ALL, pauses
 from jobs.queue_order import (
     Runnable,
@@ -78,12 +79,14 @@ class QueueFacts:
         return [
             OnlineSlot(worker.id, kinds_of(worker.capabilities), device_words(worker.capabilities))
             for worker in self.workers
-            if worker.drained_at is None
+            if worker.drained_at is None and worker.protocol == PROTOCOL
             for _ in range(worker.slots)
         ]
 
     def runs(self, worker: Worker, job: Job) -> bool:
         """Whether this worker runs shards of this job."""
+        if worker.protocol != PROTOCOL:
+            return False
         return can_run(kinds_of(worker.capabilities), job.kind, job.kind)
 
     def front(self, limit: int) -> list[WaitingShard]:
@@ -96,6 +99,22 @@ class QueueFacts:
             frozenset(self.pauses),
         )
         return front_of_queue(self._session, self.now, limit, runnable)
+
+    @cached_property
+    def notices(self) -> Mapping[str, str]:
+        """Running job → what hinders the first of its running shards that something hinders."""
+        rows = self._session.execute(
+            select(Shard.job_id, Shard.notice)
+            .where(
+                Shard.finished_at.is_(None),
+                Shard.holder.is_not(None),
+                Shard.status == JobStatus.RUNNING,
+                Shard.notice.is_not(None),
+                Shard.job_id.in_(self._running),
+            )
+            .order_by(Shard.index.desc())
+        )
+        return {job_id: str(notice) for job_id, notice in rows}
 
     @cached_property
     def jobs_before(self) -> Mapping[str, int]:

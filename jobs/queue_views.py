@@ -32,7 +32,12 @@ def views_of(session: Session, jobs: Iterable[Job]) -> list[JobView]:
 
 
 def _view(job: Job, facts: QueueFacts) -> JobView:
-    return job_view(job, waiting_reason(job, facts), facts.parents.get(job.id, ()))
+    return job_view(
+        job,
+        waiting_reason(job, facts),
+        facts.parents.get(job.id, ()),
+        facts.notices.get(job.id),
+    )
 
 
 def _estimate(session: Session, job: Job, facts: QueueFacts) -> EstimateView:

@@ -4,15 +4,17 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ArtifactRole, JobStatus
-from jobs.messages import ArtifactRecord, Heartbeat
+from jobs.messages import ArtifactRecord, Heartbeat, Stranger
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload, Worker
 
 WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
+CLOCK_SLACK = timedelta(seconds=30)  # what is this far in the future was not heard by this clock
 
 
 def new_id() -> str:
@@ -231,20 +233,26 @@ def all_uploads(session: Session) -> Sequence[Upload]:
     return session.scalars(select(Upload).order_by(Upload.created_at.desc(), Upload.id)).all()
 
 
-def note_worker(session: Session, heartbeat: Heartbeat) -> None:
-    """Remember that a worker was heard now."""
+def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
+    """Remember that a worker was heard now; one of another protocol takes no work."""
     now = datetime.now(UTC)
-    seen = {
-        "host": heartbeat.host,
-        "version": heartbeat.version,
-        "slots": 0 if heartbeat.draining else heartbeat.slots,
-        "capabilities": heartbeat.capabilities,
+    seen: dict[str, Any] = {
+        "host": heard.host,
+        "version": heard.version,
+        "protocol": heard.protocol,
         "last_seen_at": now,
     }
-    known = session.get(Worker, heartbeat.worker)
+    if isinstance(heard, Heartbeat):
+        seen["slots"] = 0 if heard.draining else heard.slots
+        seen["capabilities"] = heard.capabilities
+        seen["usage"] = heard.usage.model_dump() if heard.usage else None
+    else:
+        seen |= {"slots": 0, "capabilities": {}, "usage": None}
+    known = session.get(Worker, heard.worker)
     if known is None:
-        session.execute(delete(Worker).where(Worker.last_seen_at < now - WORKER_KEPT))
-        session.add(Worker(id=heartbeat.worker, first_seen_at=now, **seen))
+        kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
+        session.execute(delete(Worker).where(~kept))
+        session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
         return
     for name, value in seen.items():
         setattr(known, name, value)
@@ -269,7 +277,6 @@ def drained_workers(session: Session) -> frozenset[str]:
 
 
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:
-    """Workers heard since then, by id."""
-    return session.scalars(
-        select(Worker).where(Worker.last_seen_at >= since).order_by(Worker.id)
-    ).all()
+    """Workers heard since then, by id; what was heard in the future is known of no living one."""
+    heard = Worker.last_seen_at.between(since, datetime.now(UTC) + CLOCK_SLACK)
+    return session.scalars(select(Worker).where(heard).order_by(Worker.id)).all()

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from jobs import store
 from jobs.assignment import assignment_batch, in_words_of_assignment
 from jobs.batches import in_item, with_labels_resolved
 from jobs.children import ended_words
+from jobs.clock import next_created_at
 from jobs.contract import JobStatus, JobView
 from jobs.database import Database
 from jobs.errors import IdempotencyConflictError, JobActiveError, JobError, ValidationError
@@ -177,7 +178,7 @@ class SubmissionDesk:
         return BatchSubmission(views, is_replay=False)
 
     def _insert_batch(self, session: Session, batch: BatchRequest, submitter: str) -> Sequence[Job]:
-        batch_id, began = store.new_id(), datetime.now(UTC)
+        batch_id, began = store.new_id(), next_created_at(session)
         ids: dict[str, str] = {}
         jobs: list[Job] = []
         labels = [item.label for item in batch.jobs]
@@ -214,7 +215,7 @@ class SubmissionDesk:
             total=sum(part.total for part in parts),
             retry_of=retry_of,
             request_sha256="",
-            created_at=datetime.now(UTC),
+            created_at=next_created_at(session),
         )
         session.add(job)
         session.add_all(_new_shard(job.id, index, part) for index, part in enumerate(parts))

@@ -1,13 +1,15 @@
 """The tables: what is kept of jobs, shards, artifacts, the files that people bring, and workers."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     UniqueConstraint,
@@ -26,8 +28,12 @@ NAMING_CONVENTION = {
 }
 
 
+# Beyond 32 bits: SQLite's integers have 64 anyway.
+LongInteger = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time; SQLite keeps it without its zone."""
+    """An aware UTC time; SQLite keeps it without its zone, PostgreSQL may show it in another."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -37,8 +43,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back the zone."""
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        """Give back UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
@@ -61,6 +69,7 @@ class Job(Base):
     """What a person submits and watches.
 
     The queue is an index of its own over what has not ended: its size does not grow with history.
+    `is_tidied`: it has ended, and its folder was swept of all but its artifacts.
     """
 
     __tablename__ = "jobs"
@@ -78,6 +87,7 @@ class Job(Base):
             sqlite_where=HAS_NOT_ENDED,
             postgresql_where=HAS_NOT_ENDED,
         ),
+        Index(None, "is_tidied", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -91,6 +101,7 @@ class Job(Base):
     done: Mapped[int]
     total: Mapped[int]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    is_tidied: Mapped[bool] = mapped_column(default=False)
     retry_of: Mapped[str | None] = mapped_column(String(32))
     batch_id: Mapped[str | None] = mapped_column(String(32), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -118,6 +129,7 @@ class Shard(Base):
     until a report comes; `holder` is the worker whose reports count, also after a take-back (then
     the status is queued again, and the holder goes on if it is heard before the next send). After
     a hand-back by `returned_by`, the `hand_backs`th in a row, nothing is sent `not_before`.
+    `notice` says what hinders its worker now.
 
     What is sent or held now is found in indexes of its own, as small as there are slots. There is
     none on `status`: SQLite would look for the next shard through all that wait.
@@ -150,7 +162,8 @@ class Shard(Base):
     hand_backs: Mapped[int] = mapped_column(server_default="0", default=0)
     not_before: Mapped[datetime | None]
     returned_by: Mapped[str | None] = mapped_column(String(128))
-    preview_version: Mapped[int]
+    preview_version: Mapped[LongInteger]
+    notice: Mapped[str | None]
     curves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime | None]
@@ -171,7 +184,7 @@ class Artifact(Base):
     path: Mapped[str] = mapped_column(String(500))
     shape: Mapped[list[int]]
     media_type: Mapped[str] = mapped_column(String(100))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     sha256: Mapped[str] = mapped_column(String(64))
     checkpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
@@ -188,7 +201,7 @@ class Checkpoint(Base):
     width: Mapped[int]
     path: Mapped[str] = mapped_column(String(500))
     sha256: Mapped[str] = mapped_column(String(64))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     description: Mapped[dict[str, Any]]
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     created_at: Mapped[datetime]
@@ -207,7 +220,7 @@ class Dataset(Base):
     ages_path: Mapped[str | None] = mapped_column(String(500))
     ages_sha256: Mapped[str | None] = mapped_column(String(64))
     count: Mapped[int]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     figures: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
@@ -223,8 +236,17 @@ class Upload(Base):
     path: Mapped[str] = mapped_column(String(500))
     width: Mapped[int]
     height: Mapped[int]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[LongInteger]
     created_at: Mapped[datetime]
+
+
+class Fact(Base):
+    """Something to remember beside jobs, under a name: see `jobs.facts`."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict[str, Any]]
 
 
 class Worker(Base):
@@ -235,8 +257,10 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(String(128), primary_key=True)
     host: Mapped[str] = mapped_column(String(200))
     version: Mapped[str] = mapped_column(String(64))
+    protocol: Mapped[int] = mapped_column(server_default="0")  # 0: heard before this was kept
     slots: Mapped[int]
     capabilities: Mapped[dict[str, Any]]
+    usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     drained_at: Mapped[datetime | None]
@@ -274,7 +298,7 @@ class Timing(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
     device: Mapped[str] = mapped_column(String(100))
-    total: Mapped[int]
+    total: Mapped[LongInteger]
     unit: Mapped[str] = mapped_column(String(16))
     seconds: Mapped[float]
 

@@ -12,7 +12,6 @@ from jobs.contract import SpeedView
 from jobs.tables import Shard, Timing
 
 KEPT = 50  # newest timings of a kind on a device
-PRUNE_EVERY = 16
 ALIKE = 4  # shards that differ in size by at most this factor are compared
 LEAST_ALIKE = 3
 UNLIKE_MARGIN = 2.0  # what is read off shards of another size is so much less sure
@@ -49,12 +48,9 @@ def add_timing(session: Session, shard: Shard, device: str, unit: str, seconds: 
     )
     session.add(timing)
     session.flush()
-    if timing.id % PRUNE_EVERY == 0:
-        same = (Timing.kind == shard.kind, Timing.device == device)
-        newest = select(Timing.id).where(*same).order_by(Timing.id.desc()).offset(KEPT).limit(1)
-        last_to_go = session.scalar(newest)
-        if last_to_go is not None:
-            session.execute(delete(Timing).where(*same, Timing.id <= last_to_go))
+    same = (Timing.kind == shard.kind, Timing.device == device)
+    newest = select(Timing.id).where(*same).order_by(Timing.id.desc()).offset(KEPT).limit(1)
+    session.execute(delete(Timing).where(*same, Timing.id <= newest.scalar_subquery()))
 
 
 @dataclass

@@ -189,6 +189,7 @@ def _reported_values(report: Report) -> dict[str, Any]:
             (Shard.saved_step > report.saved_step, Shard.saved_step), else_=report.saved_step
         ),
         "preview_version": report.preview_version,
+        "notice": None if report.status.is_final else report.notice,
     }
     if report.curves:
         values["curves"] = report.curves
@@ -223,6 +224,7 @@ def _loss_values(
         "status": case((is_last, JobStatus.FAILED.value), else_=JobStatus.QUEUED.value),
         "finished_at": case((is_last, _now()), else_=None),
         "error": error.model_dump(mode="json"),  # what is known of the newest loss
+        "notice": None,
         "holder": None,
     }
 

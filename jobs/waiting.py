@@ -1,6 +1,7 @@
 """Why a job waits, in one sentence of facts."""
 
 from jobs.contract import JobStatus
+from jobs.messages import PROTOCOL
 from jobs.parents import waiting_words
 from jobs.pauses import ALL, scope_words
 from jobs.queue_facts import QueueFacts, Setback
@@ -26,6 +27,8 @@ def hindrance(job: Job, facts: QueueFacts) -> str | None:
             return f"{what[0].upper()}{what[1:]} is paused by {pause.paused_by}: {pause.reason}"
     if not facts.workers:
         return "No worker is online."
+    if all(worker.protocol != PROTOCOL for worker in facts.workers):
+        return "No worker of this version is online."
     able = [worker for worker in facts.workers if facts.runs(worker, job)]
     if not able:
         return f"No worker that is online runs kind {job.kind}."

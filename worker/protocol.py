@@ -50,13 +50,17 @@ class Warm(Contract):
 
 
 class Working(Contract):
-    """The shard goes on: how far it is, its newest saved step, resident memory, its curves."""
+    """The shard goes on: how far it is, its newest saved step, resident memory, its curves.
+
+    `notice` says what hinders it, for people.
+    """
 
     type: Literal["working"] = "working"
     done: int
     saved_step: int
     memory_bytes: int
     curves: Curves = Field(default_factory=dict)
+    notice: str | None = None
 
 
 class PreviewMade(Contract):

@@ -1,14 +1,14 @@
 """fair dispatch: pauses, drains, usage of the submitters, timings, estimates.
 
 Revision ID: 3c1f5a7e9b24
-Revises: 9f2e89e14bd2
+Revises: 5d0c7f2a91e4
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "3c1f5a7e9b24"
-down_revision = "9f2e89e14bd2"
+down_revision = "5d0c7f2a91e4"
 branch_labels = None
 depends_on = None
 
@@ -65,7 +65,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("device", sa.String(length=100), nullable=False),
-        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("unit", sa.String(length=16), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_timings")),

@@ -29,7 +29,7 @@ from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
 from jobs import store, transitions
 from jobs.artifacts import attempt_folder
-from jobs.contract import ArtifactRole, JobUpdate
+from jobs.contract import ArtifactRole, JobUpdate, WorkerUsage
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
 from jobs.requests import job_request_adapter
 from jobs.service import JobService, open_service
@@ -107,12 +107,21 @@ class Bench:
             version="0.1.0",
             slots=1,
             running=[],
+            usage=WorkerUsage(
+                memory_bytes=1_500_000_000,
+                host_memory_bytes=16_000_000_000,
+                cpu_percent=99.6,
+                gpu_memory_bytes=12_000_000_000,
+                gpu_total_memory_bytes=80_000_000_000,
+                gpu_percent=97.0,
+            ),
             capabilities={
                 "device": "cuda:0",
                 "name": "H200",
                 "precision": "bfloat16",
                 "threads": 4,
                 "torch": "2.13.0",
+                "python": "3.11.7",
                 "kinds": ["evaluate", "sample", "train_ddpm"],
             },
         )

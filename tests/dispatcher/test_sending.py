@@ -10,6 +10,8 @@ from jobs.messages import Heartbeat, Report, ReportStatus
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 
+pytestmark = pytest.mark.both_databases
+
 
 class Clock:
     def __init__(self):

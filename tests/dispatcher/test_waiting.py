@@ -12,6 +12,8 @@ from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
 from jobs.requests import BatchRequest
 from jobs.service import open_service
 
+pytestmark = pytest.mark.both_databases
+
 SMALL = {"kind": "sample", "params": {"count": 100, "num_inference_steps": 1}}
 FIGURES = {"kind": "evaluate", "params": {"job": "faces"}}
 REPORT = {"kind": "report", "params": {"jobs": ["faces", "figures"]}}

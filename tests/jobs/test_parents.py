@@ -1,4 +1,4 @@
-"""Jobs that wait for others, on a real SQLite file."""
+"""Jobs that wait for others, on real databases."""
 
 import threading
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ from jobs.requests import (
     SampleJob,
     SampleParams,
 )
+
+pytestmark = pytest.mark.both_databases
 
 DIVERGED = ErrorInfo(code="sampling_failed", message="the faces are not finite")
 

@@ -17,6 +17,8 @@ from jobs.errors import (
 from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Shard
 
+pytestmark = pytest.mark.both_databases
+
 
 def request(**params) -> SampleJob:
     return SampleJob(kind="sample", params=SampleParams(**params))

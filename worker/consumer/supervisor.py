@@ -3,13 +3,13 @@
 import base64
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobs.messages import ReportStatus, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.consumer.desk import Attempt, ReportDesk
-from worker.consumer.engine_process import EngineDiedError, EngineProcess
+from worker.consumer.engine_process import ENGINE, EngineDiedError, EngineProcess
 from worker.protocol import (
     EngineEvent,
     Failed,
@@ -34,10 +34,16 @@ class Supervisor:
     """Owns the engine of this worker."""
 
     def __init__(
-        self, settings: WorkerSettings, worker: str, desk: ReportDesk, preview_sink: PreviewSink
+        self,
+        settings: WorkerSettings,
+        worker: str,
+        desk: ReportDesk,
+        preview_sink: PreviewSink,
+        engine: Sequence[str] = ENGINE,
     ) -> None:
-        """Report to `desk` and give previews to `preview_sink`."""
+        """Report to `desk`, give previews to `preview_sink`, and start engines by that command."""
         self._settings = settings
+        self._command = engine
         self._worker = worker
         self._desk = desk
         self._preview_sink = preview_sink
@@ -58,6 +64,12 @@ class Supervisor:
         """Whether an engine waits for work or works."""
         return self._engine is not None and not self._is_closing
 
+    @property
+    def engine_pid(self) -> int | None:
+        """Process id of an engine that was ready, or None."""
+        engine = self._engine
+        return engine.pid if engine is not None else None
+
     def _keep_engine(self) -> None:
         """Whenever there is no engine, start one."""
         deaths = 0
@@ -75,7 +87,7 @@ class Supervisor:
                 deaths += 1
 
     def _start_engine(self) -> None:
-        engine = EngineProcess(self._settings)
+        engine = EngineProcess(self._settings, self._command)
         try:
             ready = engine.wait_ready()
         except EngineDiedError:
@@ -153,7 +165,11 @@ class Supervisor:
             if isinstance(event, Working):
                 silence = self._settings.engine_silence_seconds  # loaded and warm
                 self._desk.update(
-                    attempt, done=event.done, saved_step=event.saved_step, curves=event.curves
+                    attempt,
+                    done=event.done,
+                    saved_step=event.saved_step,
+                    curves=event.curves,
+                    notice=event.notice,
                 )
             elif isinstance(event, PreviewMade):
                 previews += 1

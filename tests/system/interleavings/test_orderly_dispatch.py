@@ -13,7 +13,7 @@ def passes(start_passes):
 
 
 def test_a_drained_worker_finishes_what_it_holds_and_gets_nothing_more(
-    passes, start_passes, system, checkpoint, scripted_worker, shard, wait_for
+    passes, start_passes, system, checkpoint, scripted_worker, shard
 ):
     worker = scripted_worker("w")
     worker.beat()
