@@ -25,6 +25,10 @@ def hindrance(job: Job, facts: QueueFacts) -> str | None:
         if pause is not None:
             what = scope_words(scope)
             return f"{what[0].upper()}{what[1:]} is paused by {pause.paused_by}: {pause.reason}"
+    return _lacking_worker(job, facts)
+
+
+def _lacking_worker(job: Job, facts: QueueFacts) -> str | None:
     if not facts.workers:
         return "No worker is online."
     if all(worker.protocol != PROTOCOL for worker in facts.workers):
