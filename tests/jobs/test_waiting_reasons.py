@@ -134,7 +134,7 @@ def test_setbacks_are_told_with_the_worker_and_the_time(submit, reason, online, 
     assert reason(job) == "One of its shards waits for a free worker."
 
     report(f"{job}-0", 1, ReportStatus.LOST, seq=10, error=DIED)
-    assert reason(job) == "It is sent again after worker y died, and waits for a free worker."
+    assert reason(job) == "Shard 0 is sent again after worker y died, and waits for a free worker."
 
     report(f"{job}-0", 2, ReportStatus.RUNNING)
     report(f"{job}-1", 1, ReportStatus.RUNNING)
