@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint type check bench migrate revision format
+.PHONY: help setup demo run test lint type check bench bench-scale migrate revision format
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,6 +34,9 @@ check: lint type test  ## Everything that must pass before a commit
 
 bench: setup  ## Run the benchmarks
 	$(BIN)/python -m benchmarks
+
+bench-scale: setup  ## Run 64 workers, 100,000 jobs and two workers beside bare loops
+	$(BIN)/python -m benchmarks.scale
 
 migrate: $(VENV)/.user  ## Bring the database that the environment names up to date
 	$(BIN)/darkroom migrate

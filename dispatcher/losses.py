@@ -72,7 +72,7 @@ class LossWatch:
         for attempt in silent:
             if not self._is_silent(attempt.shard_id, attempt.attempt, attempt.worker):
                 continue  # heard among the messages of this pass
-            shard = session.get_one(Shard, attempt.shard_id)
+            shard = session.get_one(Shard, attempt.shard_id, populate_existing=True)
             job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)

@@ -45,6 +45,24 @@ class Outcome:
         self.touched[job_id] = self.touched.get(job_id, False) or is_change
 
 
+def newest(messages: Iterable[Report | Heartbeat | Hint | Stranger]) -> list[Report | Heartbeat]:
+    """The newest of each attempt's reports and of each worker's heartbeats, at the first's place.
+
+    They are states, not events: what one of them says holds for all that it replaces, and its
+    acknowledgement too.
+    """
+    kept: dict[tuple[str, ...], Report | Heartbeat] = {}
+    for message in messages:
+        if isinstance(message, Report):
+            key = (message.shard_id, str(message.attempt), message.worker)
+            other = kept.get(key)
+            if not isinstance(other, Report) or other.seq <= message.seq:
+                kept[key] = message
+        elif isinstance(message, Heartbeat):
+            kept[(message.worker,)] = message
+    return list(kept.values())
+
+
 class Recorder:
     """Turns messages into guarded writes."""
 
@@ -62,14 +80,15 @@ class Recorder:
         outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
-        for message in messages:
+        heard = list(messages)
+        for message in heard:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
-                continue
-            if isinstance(message, Stranger):
+            elif isinstance(message, Stranger):
                 self._record_stranger(session, message, outcome)
-                continue
-            self._roster.hear(message)
+            else:
+                self._roster.hear(message)
+        for message in newest(heard):
             if isinstance(message, Report):
                 self.record_report(session, message, outcome)
             else:
@@ -87,10 +106,12 @@ class Recorder:
                 session, report.worker, (report.shard_id, report.attempt), outcome
             )
             return
+        if report.status is ReportStatus.RUNNING:
+            if recorded.is_change:
+                self._meter.begin(report.shard_id, report.attempt)
+            return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
-        if recorded.is_change and report.status is ReportStatus.RUNNING:
-            self._meter.begin(shard.id, report.attempt)
-        elif report.status is ReportStatus.SUCCEEDED:
+        if report.status is ReportStatus.SUCCEEDED:
             self._note_timing(session, shard, report)
             store.add_artifacts(session, shard, report.artifacts)
             job = session.get_one(Job, shard.job_id)
@@ -132,7 +153,9 @@ class Recorder:
             outcome.orders.append((beat.worker, Order(type=order_type)))
         for running in beat.running:
             shard_id, attempt = running.shard_id, running.attempt
-            if transitions.resume_holder(session, shard_id, attempt, beat.worker):
+            if transitions.waits(session, shard_id, attempt) and transitions.resume_holder(
+                session, shard_id, attempt, beat.worker
+            ):
                 log.info("shard %s goes on: %s was heard again", shard_id, beat.worker)
                 shard = session.get_one(Shard, shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
@@ -149,7 +172,7 @@ class Recorder:
                 stranger.protocol,
                 PROTOCOL,
             )
-            order = Order(type=OrderType.INCOMPATIBLE, version=__version__)
+            order = Order(type=OrderType.INCOMPATIBLE, protocol=PROTOCOL, version=__version__)
             outcome.orders.append((stranger.worker, order))
 
     def _stop_unless_it_may_run(

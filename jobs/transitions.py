@@ -45,6 +45,11 @@ def _changed(session: Session, statement: Any) -> bool:
     return result.rowcount == 1
 
 
+def waits(session: Session, shard_id: str, attempt: int) -> bool:
+    """Whether a report or a heartbeat may set this attempt running: else it need not be tried."""
+    return session.scalar(select(Shard.id).where(*_queued(shard_id, attempt))) is not None
+
+
 def _queued(shard_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Shard.id == shard_id,
@@ -110,13 +115,15 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
 
 def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
     """Write what a worker says of an attempt, if its word counts."""
-    has_moved = _hold(session, report) or resume_holder(
-        session, report.shard_id, report.attempt, report.worker
+    has_moved = waits(session, report.shard_id, report.attempt) and (
+        _hold(session, report)
+        or resume_holder(session, report.shard_id, report.attempt, report.worker)
     )
     values = _reported_values(report)
     if report.status is ReportStatus.LOST:
         values |= _loss_values(report.error, values["saved_step"], max_losses)
-    counts = _changed(session, update(Shard).where(*_guard(report)).values(**values))
+    statement = update(Shard).where(*_guard(report)).values(**values)
+    counts = _changed(session, statement.execution_options(synchronize_session=False))
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 

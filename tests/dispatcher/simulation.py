@@ -70,6 +70,7 @@ class SimulatedWorker:
 
     def __init__(self, name: str, world: "World") -> None:
         self.name = name
+        self.number = world.started_workers  # its progress differs from everybody else's
         self.is_cut_off = False
         self.is_leaving = False
         self.air: list[bytes] = []  # said, and not yet arrived
@@ -104,7 +105,7 @@ class SimulatedWorker:
             self.finish()
             return
         saved[shard] = max(saved.get(shard, 0), self.step - 1)
-        self._update(done=self.step, saved_step=saved[shard])
+        self._update(done=100 * self.step + self.number, saved_step=saved[shard])
 
     def finish(self, *, is_heard: bool = True) -> None:
         """Publish everything, the manifest last; then perhaps die before it is said."""

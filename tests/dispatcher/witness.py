@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jobs.artifacts import attempt_folder
-from jobs.database import sqlite_module
 from jobs.messages import Heartbeat, Report, ReportStatus, ShardOrder
+from jobs.sqlite import sqlite_module
 from tests.dispatcher.simulation import LEASE, MAX_LOSSES, World
 
 ENDED = {"succeeded", "failed", "canceled"}
