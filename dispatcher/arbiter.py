@@ -13,7 +13,7 @@ from dispatcher.roster import Roster
 from dispatcher.sending import Departure, Sender, Sending, utc_now
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.messages import Heartbeat, Hint, Report
+from jobs.messages import Heartbeat, Hint, Report, Stranger
 from jobs.settings import DispatcherSettings
 from jobs.store import drained_workers, held_shards
 
@@ -59,7 +59,7 @@ class Arbiter:
         self._roster.renew_leases()
 
     def decide(
-        self, messages: Sequence[Report | Heartbeat | Hint], listened_until: float | None
+        self, messages: Sequence[Report | Heartbeat | Hint | Stranger], listened_until: float | None
     ) -> Decision:
         """Record what was said, take back what is lost, and fill the free slots.
 
