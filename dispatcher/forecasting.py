@@ -1,8 +1,10 @@
 """The first estimate of each job, kept to be judged by its end."""
 
+import logging
 import time
 from collections.abc import Iterable
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dispatcher.roster import Clock
@@ -10,6 +12,8 @@ from jobs.estimates import keep_first
 from jobs.forecast import forecast
 from jobs.queue_facts import QueueFacts
 from jobs.queue_views import PLAYED_SHARDS
+
+log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0  # one play gives the estimates of all jobs
 
@@ -28,10 +32,15 @@ class Forecaster:
         self._new |= {*hinted, *started}
         if not self._new or self._clock() < self._next:
             return
-        facts = QueueFacts(session, [])
-        front = facts.front(PLAYED_SHARDS)
-        forecasts, _ = forecast(session, front, facts.slots, facts.now)
-        wanted = {job: found for job, found in forecasts.items() if job in self._new}
-        keep_first(session, wanted, facts.now)
-        self._new.clear()
+        new, self._new = self._new, set()
         self._next = self._clock() + EVERY_SECONDS
+        try:
+            facts = QueueFacts(session, [])
+            front = facts.front(PLAYED_SHARDS)
+            forecasts, _ = forecast(session, front, facts.slots, facts.now)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # no job depends on it
+            log.exception("no estimates can be made")
+            return
+        keep_first(session, {job: forecasts[job] for job in new & forecasts.keys()}, facts.now)

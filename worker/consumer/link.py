@@ -76,6 +76,8 @@ class Link:
 
     def _drain(self, *, is_drained: bool) -> None:
         """Offer no more slots, or offer them again; what runs goes on."""
+        if is_drained == self._is_drained:  # said again with each heartbeat
+            return
         log.info("drained: taking no more shards" if is_drained else "taking shards again")
         self._is_drained = is_drained
         self._desk.wake()
