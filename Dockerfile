@@ -14,7 +14,8 @@ COPY reports reports
 COPY synthetic synthetic
 COPY worker worker
 RUN pip install --no-cache-dir --constraint constraints.txt --upgrade pip \
-    && pip install --no-cache-dir --constraint constraints.txt --build-constraint constraints.txt . \
+    && pip install --no-cache-dir --constraint constraints.txt --build-constraint constraints.txt \
+        '.[postgresql]' \
     && useradd --system --create-home darkroom \
     && install --directory --owner darkroom --group darkroom /data /artifacts
 USER darkroom
@@ -28,6 +29,6 @@ USER root
 ARG TORCH_INDEX=""
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
     --constraint /darkroom/constraints.txt torch \
-    && pip install --no-cache-dir --constraint /darkroom/constraints.txt typst
+    && pip install --no-cache-dir --constraint /darkroom/constraints.txt typst nvidia-ml-py
 USER darkroom
 CMD ["worker"]

@@ -11,8 +11,11 @@ from api.events import EventRoutes
 from api.health import HealthRoutes
 from api.jobs import JobRoutes
 from api.openapi import OpenApiRoutes
+from api.queue import QueueRoutes
 from api.routing import PREFIX, add_routes
+from api.store import StoreRoutes
 from api.uploaded_pictures import UploadRoutes
+from jobs.artifacts import ArtifactStore
 from jobs.broadcast import Broadcaster
 from jobs.service import JobService
 from jobs.settings import WebSettings
@@ -24,11 +27,13 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
     """Everything below `/api/v1`, with `/healthz` and `/readyz` at the root."""
     groups = [
         JobRoutes(service, has_keys=bool(settings.api_keys)),
+        QueueRoutes(service),
         BatchRoutes(service, has_keys=bool(settings.api_keys)),
         ArtifactRoutes(service),
         CheckpointRoutes(service, settings.max_upload_bytes),
         DatasetRoutes(service, settings.max_upload_bytes),
         UploadRoutes(service, settings.max_upload_bytes),
+        StoreRoutes(ArtifactStore(settings.artifacts_url), settings.max_stored_bytes),
         EventRoutes(service, broadcaster, settings.web_threads),
     ]
     version_1 = Blueprint("v1", __name__, url_prefix=PREFIX)

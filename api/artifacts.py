@@ -52,7 +52,11 @@ class ArtifactRoutes:
         "Get a file that a job made",
         ANY_MEDIA_TYPE,
         response_headers={"ETag": "Strong: the file's SHA-256."},
-        errors=(errors.ArtifactNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.ArtifactNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_artifact(self, artifact_id: str) -> Response:
         """Its bytes, or a range of them; they never change."""
@@ -76,7 +80,11 @@ class ArtifactRoutes:
         "Get one image of an `images` artifact",
         PNG,
         response_headers={"ETag": "Strong: the file's SHA-256 and the index."},
-        errors=(errors.ArtifactNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.ArtifactNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_image(self, artifact_id: str, index: int) -> Response:
         """A PNG that says how it was made."""
@@ -115,6 +123,7 @@ class ArtifactRoutes:
         errors=(
             errors.JobNotFoundError,
             errors.ArtifactNotFoundError,
+            errors.ArtifactFileNotFoundError,
             errors.ArtifactStoreError,
         ),
     )

@@ -23,7 +23,7 @@ from api.uploads import (
     upload_folder,
 )
 from jobs import errors
-from jobs.contract import CheckpointView
+from jobs.contract import CheckpointView, Deleted
 from jobs.requests import BUNDLED
 from jobs.service import JobService
 
@@ -73,6 +73,17 @@ class CheckpointRoutes:
         response.headers["Location"] = checkpoint.links["self"]
         return response
 
+    @Route(
+        "DELETE",
+        "/checkpoints/<checkpoint_id>",
+        "Delete an imported checkpoint. 409 while a job names it",
+        Deleted,
+        errors=(errors.CheckpointNotFoundError, errors.ReferencedError),
+    )
+    def delete_checkpoint(self, checkpoint_id: str) -> Response:
+        """It is gone for good."""
+        return json_response(self._service.delete_checkpoint(checkpoint_id))
+
     @Route("GET", "/checkpoints", "List checkpoints", CheckpointList)
     def list_checkpoints(self) -> Response:
         """All checkpoints that jobs can name."""
@@ -98,7 +109,11 @@ class CheckpointRoutes:
         "Get a checkpoint as safetensors",
         OCTETS,
         response_headers={"ETag": "Strong: the file's SHA-256."},
-        errors=(errors.CheckpointNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.CheckpointNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_checkpoint_file(self, checkpoint_id: str) -> Response:
         """Its bytes, or a range of them; a new version may bring another bundled one."""

@@ -17,7 +17,7 @@ from api.uploads import (
     upload_folder,
 )
 from jobs import errors
-from jobs.contract import DatasetView
+from jobs.contract import DatasetView, Deleted
 from jobs.datasets import ALLOWED_FACES
 from jobs.service import JobService
 
@@ -65,6 +65,17 @@ class DatasetRoutes:
         response.headers["Location"] = dataset.links["self"]
         return response
 
+    @Route(
+        "DELETE",
+        "/datasets/<dataset_id>",
+        "Delete an uploaded dataset. 409 while a job names it",
+        Deleted,
+        errors=(errors.DatasetNotFoundError, errors.ReferencedError),
+    )
+    def delete_dataset(self, dataset_id: str) -> Response:
+        """It is gone for good."""
+        return json_response(self._service.delete_dataset(dataset_id))
+
     @Route("GET", "/datasets", "List datasets", DatasetList)
     def list_datasets(self) -> Response:
         """All datasets that jobs can name, the synthetic one first."""
@@ -88,7 +99,11 @@ class DatasetRoutes:
         "See a hundred faces of a dataset",
         PNG,
         response_headers={"ETag": "Strong."},
-        errors=(errors.DatasetNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.DatasetNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_contact_sheet(self, dataset_id: str) -> Response:
         """Faces spread over the dataset, by age where ages are known."""

@@ -17,7 +17,8 @@ from werkzeug.exceptions import (
 
 from jobs import errors
 from jobs.contract import Contract
-from jobs.error_statuses import STATUSES
+from jobs.error_statuses import RETRY_AFTER_SECONDS, STATUSES
+from jobs.faults import as_job_error
 
 log = logging.getLogger(__name__)
 
@@ -136,12 +137,18 @@ def problem_of(error: Exception) -> Problem:
 
 def problem_response(error: Exception) -> Response:
     """The answer to a request that met this error; an unexpected one is logged."""
+    fault = as_job_error(error)
+    if fault is not None:
+        log.warning("%s %s: %s (%s)", request.method, request.path, fault.message, error)
+        error = fault
     if not isinstance(error, errors.JobError | HTTPException):
         log.exception("%s %s failed", request.method, request.path, exc_info=error)
     problem = problem_of(error)
     body = problem.model_dump_json(exclude_unset=True)
     response = Response(body, problem.status, mimetype=PROBLEM_MEDIA_TYPE)
     response.cache_control.no_store = True
+    if isinstance(error, errors.JobError) and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():  # Allow, Retry-After, WWW-Authenticate
             if name.lower() != "content-type":

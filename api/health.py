@@ -3,10 +3,12 @@
 from typing import Literal
 
 from flask import Response
+from pydantic import Field
 
 from api.responses import json_response
 from api.routing import Route
 from jobs.contract import Contract
+from jobs.readiness import Condition
 from jobs.service import JobService
 
 
@@ -17,10 +19,12 @@ class Health(Contract):
 
 
 class Readiness(Contract):
-    """Jobs are taken while the database is ready, also without the broker."""
+    """Jobs are taken while the database is ready, also without broker and artifact store."""
 
-    database: Literal["ok", "not_ready"]
+    database: Literal["ok", "not_ready", "database_busy", "storage_full"]
     broker: Literal["ok", "unreachable"]
+    artifacts: Literal["ok", "unreachable", "read_only", "full"]
+    reasons: list[str] = Field(description="What is wrong, in one sentence each.")
 
 
 class HealthRoutes:
@@ -38,9 +42,17 @@ class HealthRoutes:
     @Route("GET", "/readyz", "Whether jobs are taken", Readiness)
     def readyz(self) -> Response:
         """503 only while the database is not ready."""
-        is_ready = self._service.database_is_ready()
-        readiness = Readiness(
-            database="ok" if is_ready else "not_ready",
-            broker="ok" if self._service.broker_is_reachable() else "unreachable",
+        database = self._service.database_condition()
+        artifacts = self._service.artifacts_condition()
+        broker = Condition()
+        if not self._service.broker_is_reachable():
+            broker = Condition("unreachable", "Redis does not answer.")
+        readiness = Readiness.model_validate(
+            {
+                "database": database.word,
+                "broker": broker.word,
+                "artifacts": artifacts.word,
+                "reasons": [each.reason for each in (database, broker, artifacts) if each.reason],
+            }
         )
-        return json_response(readiness, 200 if is_ready else 503)
+        return json_response(readiness, 200 if database.word == "ok" else 503)

@@ -12,8 +12,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from api.errors import PROBLEM_MEDIA_TYPE, Problem, code_of, status_of, title_of
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route, routes_of
+from jobs import errors
 from jobs.contract import JobUpdate
 
+OF_EVERY_VIEW = (  # it passes, and `Retry-After` says when to ask again
+    errors.DatabaseBusyError,
+    errors.DatabaseUnavailableError,
+    errors.StorageFullError,
+)
 COMPONENTS = "#/components/schemas/{model}"
 PARAMETER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>")
 BINARY = {"type": "string", "contentEncoding": "binary"}
@@ -147,10 +153,10 @@ def _responses(route: Route, schemas: _Schemas) -> Document:
     if "ETag" in route.response_headers:
         responses["304"] = {"description": "As in `If-None-Match`."}
     by_status: dict[int, list[type[Exception]]] = {}
-    for error in route.errors:
+    for error in (*route.errors, *OF_EVERY_VIEW):
         by_status.setdefault(status_of(error), []).append(error)
-    for status, errors in sorted(by_status.items()):
-        text = " ".join(f"`{code_of(error)}`: {title_of(error)}." for error in errors)
+    for status, kinds in sorted(by_status.items()):
+        text = " ".join(f"`{code_of(kind)}`: {title_of(kind)}." for kind in kinds)
         responses[str(status)] = _problem(text, schemas)
     responses["default"] = _problem("Any other error; `code` says which.", schemas)
     return responses

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from pydantic import BaseModel
 
 PREFIX = "/api/v1"
+STORE = "/store"  # below it: for workers, by their own keys
 JSON_MEDIA_TYPE = "application/json"
 
 View = TypeVar("View", bound=Callable[..., Response])

@@ -16,7 +16,7 @@ from api.uploads import (
     picture_body,
 )
 from jobs import errors
-from jobs.contract import UploadView
+from jobs.contract import Deleted, UploadView
 from jobs.service import JobService
 
 
@@ -54,6 +54,17 @@ class UploadRoutes:
         response.headers["Location"] = upload.links["self"]
         return response
 
+    @Route(
+        "DELETE",
+        "/uploads/<upload_id>",
+        "Delete an uploaded picture. 409 while a job names it",
+        Deleted,
+        errors=(errors.UploadNotFoundError, errors.ReferencedError),
+    )
+    def delete_upload(self, upload_id: str) -> Response:
+        """It is gone for good."""
+        return json_response(self._service.delete_upload(upload_id))
+
     @Route("GET", "/uploads", "List uploaded pictures, newest first", UploadList)
     def list_uploads(self) -> Response:
         """All pictures that jobs can name."""
@@ -77,7 +88,11 @@ class UploadRoutes:
         "Get an uploaded picture as it is kept",
         PNG,
         response_headers={"ETag": "Strong: the file's SHA-256."},
-        errors=(errors.UploadNotFoundError, errors.ArtifactStoreError),
+        errors=(
+            errors.UploadNotFoundError,
+            errors.ArtifactFileNotFoundError,
+            errors.ArtifactStoreError,
+        ),
     )
     def get_upload_file(self, upload_id: str) -> Response:
         """Its bytes; they never change."""

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import FieldProblem, InvalidFieldsError
 from api.parsing import parse_fields, parse_query
-from jobs.contract import Contract
+from jobs.contract import NO_NUL, Contract
 from jobs.errors import UploadTooLargeError
 
 MULTIPART = "multipart/form-data"
@@ -34,6 +34,7 @@ class UploadFields(Contract):
         None,
         min_length=1,
         max_length=MAX_NAME_CHARACTERS,
+        pattern=NO_NUL,
         description="A name for people; that of the file if absent.",
     )
 
@@ -130,7 +131,7 @@ def form_name(field: str) -> str | None:
     upload = request.files.get(field)
     file = "" if upload is None else upload.filename or ""
     # A browser on Windows may send a whole path.
-    stem = PurePosixPath(file.replace("\\", "/").removesuffix(".gz")).stem
+    stem = PurePosixPath(file.replace("\\", "/").replace("\0", "").removesuffix(".gz")).stem
     return given or stem[:MAX_NAME_CHARACTERS] or None
 
 

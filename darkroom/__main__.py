@@ -12,8 +12,10 @@ COMMANDS = {
     "submit": "submit",
     "watch": "watch",
     "jobs": "jobs",
+    "change": "change",
     "cancel": "cancel",
     "retry": "retry",
+    "delete": "delete",
     "repeat": "repeat",
     "download": "download",
     "import": "import_files",
@@ -21,10 +23,17 @@ COMMANDS = {
     "datasets": "datasets",
     "uploads": "uploads",
     "workers": "workers",
+    "queue": "queue",
+    "pause": "pause",
+    "resume": "resume",
+    "drain": "drain",
     "web": "web",
     "dispatcher": "dispatcher",
     "worker": "worker",
     "migrate": "migrate",
+    "backup": "backup",
+    "restore": "restore",
+    "doctor": "doctor",
 }
 
 
@@ -50,7 +59,7 @@ class Commands(click.Group):
 def main(lifeline_fd: int | None) -> None:
     """Pictures develop out of noise on GPU workers.
 
-    `darkroom up` starts everything on this computer; the commands from submit to workers talk to
+    `darkroom up` starts everything on this computer; the commands from submit to drain talk to
     it over HTTP.
     """
     if lifeline_fd is not None:

@@ -4,6 +4,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,8 +19,11 @@ from jobs.contract import (
     Curves,
     CurvesView,
     DatasetView,
+    Deleted,
     JobList,
     JobView,
+    PauseView,
+    QueueView,
     UploadView,
     WorkerView,
 )
@@ -27,6 +31,7 @@ from jobs.contract import (
 PREFIX = "/api/v1"
 TRIES = 3
 RETRY_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0  # for a server that says what hinders it, and when to ask again
 SSE_SILENCE_SECONDS = 30.0  # the server sends a comment every 10 s
 OCTETS = "application/octet-stream"
 PNG = "image/png"
@@ -36,14 +41,18 @@ View = TypeVar("View", bound=BaseModel)
 class ServerError(click.ClickException):
     """The server did not answer, or answered with an error.
 
-    `status` is the HTTP status, 0 without an answer; `code` that of the problem, for programs.
+    `status` is the HTTP status, 0 without an answer; `code` that of the problem, for programs;
+    `retry_after` the seconds after which a 503 wants to be asked again.
     """
 
-    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
+    def __init__(
+        self, message: str, status: int = 0, code: str = "", retry_after: float | None = None
+    ) -> None:
         """Keep what is known."""
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class Client:
@@ -119,10 +128,38 @@ class Client:
         """A job as it is now."""
         return self._job("GET", f"/jobs/{job_id}")
 
+    def change_job(self, job_id: str, change: dict[str, Any]) -> JobView:
+        """Give a job that has not ended another priority or name."""
+        return self._job("PATCH", f"/jobs/{job_id}", json=change)
+
+    def queue(self) -> QueueView:
+        """Pauses, usage, speeds and how estimates came true."""
+        return QueueView.model_validate_json(self._request("GET", f"{PREFIX}/queue").content)
+
+    def pause(self, scope: str, reason: str) -> PauseView:
+        """Pause a kind, or `all`."""
+        response = self._request("PUT", f"{PREFIX}/queue/pauses/{scope}", json={"reason": reason})
+        return PauseView.model_validate_json(response.content)
+
+    def resume(self, scope: str) -> None:
+        """End the pause of a kind, or of `all`."""
+        self._request("DELETE", f"{PREFIX}/queue/pauses/{scope}")
+
+    def set_drain(self, worker_id: str, *, is_drained: bool) -> WorkerView:
+        """Drain a worker, or undo that."""
+        method = "PUT" if is_drained else "DELETE"
+        response = self._request(method, f"{PREFIX}/workers/{worker_id}/drain")
+        return WorkerView.model_validate_json(response.content)
+
     def cancel(self, job_id: str) -> CanceledJob:
         """Cancel a job, and all that wait for it."""
         response = self._request("POST", f"{PREFIX}/jobs/{job_id}/cancel")
         return CanceledJob.model_validate_json(response.content)
+
+    def delete(self, kind: str, named: str) -> Deleted:
+        """Delete a job that has ended, a checkpoint, a dataset or an upload, and its files."""
+        response = self._request("DELETE", f"{PREFIX}/{kind}s/{named}")
+        return Deleted.model_validate_json(response.content)
 
     def list_jobs(self, limit: int, status: str | None = None) -> JobList:
         """The newest jobs."""
@@ -211,14 +248,17 @@ class Client:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if media_type is not None:
             headers["Content-Type"] = media_type
-        for attempt in range(1, TRIES + 1):
+        tries = 0
+        patient_until = time.monotonic() + PATIENCE_SECONDS
+        while True:
             try:
                 return self._request("POST", PREFIX + path, headers=headers, **options)
             except ServerError as error:
-                if error.status or attempt == TRIES:
+                tries += not error.status
+                may_pass = error.retry_after is not None and time.monotonic() < patient_until
+                if tries == TRIES or (error.status and not may_pass):
                     raise
-                time.sleep(RETRY_SECONDS)
-        raise AssertionError("unreachable")
+                time.sleep(RETRY_SECONDS if error.retry_after is None else error.retry_after)
 
     def _list(self, path: str, kind: type[View]) -> list[View]:
         items = self._request("GET", PREFIX + path).json()["items"]
@@ -257,4 +297,10 @@ def _check(response: httpx.Response) -> None:
         code = str(problem["code"])
     except (ValueError, KeyError, TypeError):
         message, code = f"{response.url} answered {response.status_code}, not as Darkroom does", ""
-    raise ServerError(message, response.status_code, code)
+    raise ServerError(message, response.status_code, code, _retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    said = response.headers.get("Retry-After", "")
+    is_known = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and said.isdigit()
+    return float(said) if is_known else None

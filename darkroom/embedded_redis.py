@@ -79,6 +79,16 @@ class EmbeddedRedis:
         return [sys.executable, "-m", "darkroom.lifeline", server, str(configuration)]
 
 
+def url_of(folder: Path) -> str | None:
+    """Where the Redis that `prepare` wrote a configuration for in this folder answers."""
+    try:
+        lines = (folder / "redis.conf").read_text().splitlines()
+    except OSError:
+        return None
+    said = dict(line.split(" ", 1) for line in lines if " " in line)
+    return f"redis://:{said['requirepass']}@127.0.0.1:{said['port']}/0"
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

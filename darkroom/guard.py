@@ -1,4 +1,4 @@
-"""Who may come in: known hosts, our own pages, API keys and the dashboard's login.
+"""Who may come in: known hosts, our own pages, API keys, the dashboard's login, and worker keys.
 
 A page of another site can make a browser send requests to a loopback address, under its own Origin
 or, by DNS rebinding, under its own Host: both are refused before anything else is looked at.
@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.wrappers import Response
 
-from api.routing import PREFIX
+from api.routing import PREFIX, STORE
+from jobs.artifacts import is_http
 from jobs.settings import WebSettings
 
 LOCAL = "local"  # who submits where no API keys are set
@@ -29,6 +31,9 @@ SESSION_LIFETIME = timedelta(days=7)
 SUBMITTER_PATTERN = re.compile(r"[\w.@ -]{1,64}")
 HEALTH_PATHS = ("/healthz", "/readyz")  # asked by supervisors under any name; no job data in them
 WRONG_KEY = "This is no key of this Darkroom."
+
+
+STORE_PATH = PREFIX + STORE
 
 
 class UnsafeSettingsError(Exception):
@@ -53,27 +58,44 @@ class ApiKeyRequiredError(Unauthorized):
     problem_code = "api_key_required"
 
 
+class WorkerKeyRequiredError(Unauthorized):
+    """The artifact store is opened by a worker key alone."""
+
+    problem_code = "worker_key_required"
+
+
 def check_settings(settings: WebSettings) -> None:
     """Refuse settings that would let strangers in.
 
     Raises:
-        UnsafeSettingsError: it would listen beyond loopback without API keys, or a key is no key.
+        UnsafeSettingsError: it would listen beyond loopback without API keys, a key is no key or
+            both a user's and a worker's, or the artifact store is another web program's.
     """
+    if is_http(settings.artifacts_url):
+        raise UnsafeSettingsError(
+            "DARKROOM_ARTIFACTS_URL is an HTTP store, which only workers may use: give the folder "
+            "or bucket that it serves"
+        )
     if not settings.api_keys and not _is_loopback(settings.host):
         raise UnsafeSettingsError(
             f"host {settings.host!r} can be reached from other machines: set DARKROOM_API_KEYS "
             "(a JSON object, key → submitter) or listen on 127.0.0.1"
         )
-    for key, submitter in settings.api_keys.items():
+    for key, name in (*settings.api_keys.items(), *settings.worker_keys.items()):
         if not key.strip() or not key.isascii() or not key.isprintable():
             raise UnsafeSettingsError(
-                f"the API key of {submitter!r} must be printable ASCII characters, at least one"
+                f"the key of {name!r} must be printable ASCII characters, at least one"
             )
-        if not SUBMITTER_PATTERN.fullmatch(submitter):
+        if not SUBMITTER_PATTERN.fullmatch(name):
             raise UnsafeSettingsError(
-                f"the submitter of an API key must match {SUBMITTER_PATTERN.pattern}, "
-                f"not {submitter!r}"
+                f"the submitter or site of a key must match {SUBMITTER_PATTERN.pattern}, "
+                f"not {name!r}"
             )
+    for key in settings.api_keys.keys() & settings.worker_keys.keys():
+        raise UnsafeSettingsError(
+            f"the key of {settings.api_keys[key]!r} is in DARKROOM_API_KEYS and in "
+            "DARKROOM_WORKER_KEYS: a user's key must not open the artifact store"
+        )
 
 
 class Guard:
@@ -82,6 +104,7 @@ class Guard:
     def __init__(self, settings: WebSettings) -> None:
         """Know the settings' hosts and keys."""
         self._keys = settings.api_keys
+        self._worker_keys = settings.worker_keys
         self._allowed_hosts = {host.lower() for host in settings.allowed_hosts}
         self._own_hosts = {*self._allowed_hosts, settings.host.lower()} - {""}
 
@@ -118,6 +141,9 @@ class Guard:
             return None
         self._check_host()
         self._check_origin()
+        if _is_for_workers():
+            self._check_worker_key()
+            return None
         if not self._keys:
             g.submitter = LOCAL
             return None
@@ -156,6 +182,18 @@ class Guard:
         if not (is_own or is_proxied):
             raise ForeignOriginError(f"Origin {origin!r} is another site than {request.host!r}")
 
+    def _check_worker_key(self) -> None:
+        authorization = request.authorization
+        is_bearer = authorization is not None and authorization.type == "bearer"
+        key = (authorization.token or "") if authorization is not None and is_bearer else ""
+        if _name_of_key(key, self._worker_keys) is None:
+            raise WorkerKeyRequiredError(
+                "send a worker key as `Authorization: Bearer KEY`: one of DARKROOM_WORKER_KEYS"
+                if self._worker_keys
+                else "no worker key opens the artifact store here: DARKROOM_WORKER_KEYS is empty",
+                www_authenticate=WWWAuthenticate("bearer"),
+            )
+
     def _caller(self) -> str | None:
         authorization = request.authorization
         if authorization is not None:
@@ -165,11 +203,7 @@ class Guard:
         return submitter if isinstance(submitter, str) else None
 
     def _submitter_of(self, key: str) -> str | None:
-        found = None
-        for known, submitter in self._keys.items():  # all, so that the time tells nothing
-            if hmac.compare_digest(known.encode(), key.encode()):
-                found = submitter
-        return found
+        return _name_of_key(key, self._keys)
 
     def _session_secret(self) -> bytes:
         """Made of the keys, so that processes agree and a changed key ends every session."""
@@ -177,6 +211,21 @@ class Guard:
             return secrets.token_bytes(32)
         keys = "\n".join(f"{key}\t{self._keys[key]}" for key in sorted(self._keys))
         return hmac.digest(keys.encode(), b"darkroom dashboard session", hashlib.sha256)
+
+
+def _name_of_key(key: str, known_keys: Mapping[str, str]) -> str | None:
+    """Whose key it is, or None."""
+    found = None
+    for known, name in known_keys.items():  # all, so that the time tells nothing
+        if hmac.compare_digest(known.encode(), key.encode()):
+            found = name
+    return found
+
+
+def _is_for_workers() -> bool:
+    """Whether it is the artifact store that is asked, by its path or by what would answer."""
+    paths = [request.path] if request.url_rule is None else [request.path, request.url_rule.rule]
+    return any(path == STORE_PATH or path.startswith(f"{STORE_PATH}/") for path in paths)
 
 
 def _needs_no_key() -> bool:

@@ -7,13 +7,18 @@ from flask import Blueprint, Response, make_response, render_template
 from werkzeug.exceptions import HTTPException
 
 from jobs import errors
-from jobs.error_statuses import STATUSES
+from jobs.error_statuses import RETRY_AFTER_SECONDS, STATUSES
+from jobs.faults import as_job_error
 
 log = logging.getLogger(__name__)
 
 
 def error_page(error: Exception) -> Response:
     """The page for an error; of an unexpected one the log says more than the page."""
+    fault = as_job_error(error)
+    if fault is not None:
+        log.warning("a page: %s (%s)", fault.message, error)
+        error = fault
     if isinstance(error, errors.JobError):
         status, message = STATUSES[type(error)], error.message
     elif isinstance(error, HTTPException) and error.code:
@@ -28,6 +33,8 @@ def error_page(error: Exception) -> Response:
         job_id = error.details.get("job_id")
     page = render_template("error.html", status=status, message=message, job_id=job_id)
     response = make_response(page, status)
+    if isinstance(error, errors.JobError) and status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():  # Allow, Retry-After
             if name.lower() != "content-type":

@@ -40,6 +40,7 @@ class Pages:
         pages.add_url_rule("/jobs/<job_id>", "job", self.job)
         pages.add_url_rule("/jobs/<job_id>/report.html", "report", self.report)
         pages.add_url_rule("/jobs/<job_id>/cancel", "cancel", self.cancel, methods=["POST"])
+        pages.add_url_rule("/jobs/<job_id>/delete", "delete", self.delete, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/retry", "retry", self.retry, methods=["POST"])
         pages.add_url_rule("/jobs/<job_id>/previews/<int:shard>.png", "preview", self.preview)
         pages.add_url_rule("/workers", "workers", self.workers)
@@ -101,6 +102,11 @@ class Pages:
         """Cancel, and show the job."""
         self._service.cancel(job_id)
         return redirect(url_for(".job", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+    def delete(self, job_id: str) -> Response:
+        """Delete, and show the jobs that are left."""
+        self._service.delete_job(job_id)
+        return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)
 
     def retry(self, job_id: str) -> Response:
         """Make the job anew, once for each page that was sent, and show the new one."""

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from celery import Celery
 from redis.exceptions import ResponseError
 
-from dispatcher.losses import LossWatch
-from dispatcher.recording import Outcome, Recorder
-from dispatcher.roster import Roster
-from dispatcher.sending import Departure, Sender
-from jobs.artifacts import ArtifactStore, attempt_folder, shard_folder
+from dispatcher.arbiter import Arbiter, Decision
+from dispatcher.housekeeper import Housekeeper
+from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
-from jobs.errors import ArtifactStoreError
 from jobs.settings import DispatcherSettings
 from jobs.streams import DispatcherStreams, Entry, StreamError
 
@@ -23,32 +20,31 @@ log = logging.getLogger(__name__)
 
 BATCH = 500  # entries of the reports stream per pass
 SLOW_PASS_SECONDS = 5.0  # after such a pass nobody's silence counts
+REST = 2.0  # times as long as a pass took: under load the next one then has more to read at once
+LONGEST_REST_SECONDS = 0.1
 SEND_TIMEOUT_SECONDS = 3.0
 HOUSEKEEPING_SECONDS = 30.0
 
 
 class Dispatcher:
-    """One loop; all it remembers can be lost, and every write of it is guarded."""
+    """One loop between Redis and the arbiter."""
 
     def __init__(self, settings: DispatcherSettings) -> None:
         """Open what the settings name."""
         self._settings = settings
         self._database = Database(settings.database_url)
-        self._artifacts = ArtifactStore(settings.artifacts_url)
         self._streams = DispatcherStreams(settings.redis_url)
         self._celery: Celery = make_app(settings.redis_url, timeout_seconds=SEND_TIMEOUT_SECONDS)
-        self._roster = Roster(settings.lease_seconds)
-        self._recorder = Recorder(self._roster, settings.max_losses)
-        self._sender = Sender(self._roster, settings.resend_seconds)
-        self._losses = LossWatch(self._roster, self._artifacts, settings.lease_seconds)
+        artifacts = ArtifactStore(settings.artifacts_url)
+        self._arbiter = Arbiter(self._database, artifacts, settings)
         self._has_redis = False
         self._reads_pending = True
         self._next_housekeeping = 0.0
-        with self._database.read() as session:
-            self._sender.remember_sent(session)
+        self._housekeeper = Housekeeper(self._database, artifacts, settings.keep_days)
 
     def close(self) -> None:
         """Close all connections."""
+        self._housekeeper.close()
         self._celery.close()
         self._streams.close()
         self._database.close()
@@ -60,21 +56,22 @@ class Dispatcher:
             entries, has_read_all = self._read()
         except StreamError as error:
             self._miss_redis(error)
-            self._roster.renew_leases()
+            self._arbiter.renew_leases()
             time.sleep(min(1.0, self._settings.poll_seconds))
             return
-        if has_read_all:
-            self._roster.note_listening(began)
         started = time.monotonic()
         try:
-            self._work(entries, has_read_all)
+            self._work(entries, began if has_read_all else None)
         except BaseException:
             self._reads_pending = True  # nothing was acknowledged: read it again
-            self._roster.renew_leases()
+            self._arbiter.renew_leases()
             raise
-        if time.monotonic() - started > SLOW_PASS_SECONDS:
-            log.warning("a pass took %.1f s: leases begin anew", time.monotonic() - started)
-            self._roster.renew_leases()
+        worked = time.monotonic() - started
+        if worked > SLOW_PASS_SECONDS:
+            log.warning("a pass took %.1f s: leases begin anew", worked)
+            self._arbiter.renew_leases()
+        if entries:  # a pass costs about as much for one message as for ten
+            time.sleep(min(REST * worked, LONGEST_REST_SECONDS))
 
     def _miss_redis(self, error: StreamError) -> None:
         if self._has_redis:
@@ -106,69 +103,41 @@ class Dispatcher:
 
     def _welcome_redis(self) -> None:
         """Redis is there (again), perhaps empty: nobody's silence until now counts."""
-        self._roster.renew_leases()
+        self._arbiter.renew_leases()
         self._streams.publish_reset()
         self._reads_pending = True
         self._has_redis = True
 
-    def _work(self, entries: Sequence[Entry], has_read_all: bool) -> None:
-        outcome = Outcome()
-        silent = []
-        if has_read_all:
-            with self._database.read() as session:
-                silent = self._losses.find_silent(session)
-        departures: list[Departure] = []
-        with self._database.write() as session:
-            messages = [entry.message for entry in entries if entry.message is not None]
-            self._recorder.record(session, messages, outcome)
-            self._losses.take_back(
-                session, silent, self._recorder, outcome, self._settings.max_losses
-            )
-            self._recorder.finish(session, outcome)
-            for shard_id in outcome.returned:
-                self._sender.pause(shard_id)
-            if has_read_all:  # else who is free, and what is unanswered, is not known yet
-                departures += self._sender.repeat_unanswered(session)
-                departures += self._sender.fill_slots(session)
-        self._after_commit(entries, outcome, departures)
+    def _work(self, entries: Sequence[Entry], listened_until: float | None) -> None:
+        messages = [entry.message for entry in entries if entry.message is not None]
+        decision = self._arbiter.decide(messages, listened_until)
+        self._send(decision)
+        try:
+            if decision.outcome.orders:
+                self._streams.send_orders(decision.outcome.orders)
+            self._streams.acknowledge([entry.id for entry in entries])
+            if decision.outcome.updates:
+                self._streams.publish(decision.outcome.updates)
+        except StreamError as error:  # all is said anew when Redis is welcomed
+            self._miss_redis(error)
+        for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
+            kept = attempt_folder(job_id, shard_id, attempt, worker)
+            self._housekeeper.tidy(job_id, shard_id, kept)
+        self._keep_house()
 
-    def _after_commit(
-        self, entries: Sequence[Entry], outcome: Outcome, departures: Sequence[Departure]
-    ) -> None:
-        for queue, order in departures:
+    def _send(self, decision: Decision) -> None:
+        for queue, order in decision.departures:
             try:
                 send_shard(self._celery, queue, order)
             except SEND_ERRORS as error:  # this and the rest are sent again: no report comes
                 log.warning("could not send shard %s: %s", order.shard_id, error)
-                break
-        try:
-            if outcome.orders:
-                self._streams.send_orders(outcome.orders)
-            self._streams.acknowledge([entry.id for entry in entries])
-            if outcome.updates:
-                self._streams.publish(outcome.updates)
-        except StreamError as error:  # all is said anew when Redis is welcomed
-            self._miss_redis(error)
-        for job_id, shard_id, attempt, worker in outcome.succeeded:
-            self._keep_only(job_id, shard_id, attempt_folder(job_id, shard_id, attempt, worker))
-        self._keep_house()
-
-    def _keep_only(self, job_id: str, shard_id: str, kept: str) -> None:
-        """An ended shard keeps only its holder's folder."""
-        folder = shard_folder(job_id, shard_id)
-        try:
-            for name in self._artifacts.names(folder):
-                if f"{folder}/{name}" != kept:
-                    self._artifacts.delete(f"{folder}/{name}")
-        except ArtifactStoreError as error:
-            log.warning("cannot tidy up after shard %s: %s", shard_id, error)
+                return
 
     def _keep_house(self) -> None:
         now = time.monotonic()
         if now < self._next_housekeeping:
             return
         self._next_housekeeping = now + HOUSEKEEPING_SECONDS
-        self._sender.forget_pauses()
         with contextlib.suppress(StreamError):
-            for queue in self._roster.forget_the_gone():
+            for queue in self._arbiter.forget():
                 self._streams.forget_queue(queue)

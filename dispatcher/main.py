@@ -1,16 +1,16 @@
 """`darkroom dispatcher`: one at a time per database; a second one waits."""
 
+import contextlib
 import logging
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 
-from filelock import FileLock, Timeout
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dispatcher.dispatcher import Dispatcher
+from dispatcher.lock import DispatcherLock, lock_of
 from jobs.logs import configure_logging
 from jobs.settings import DispatcherSettings
 
@@ -34,40 +34,40 @@ def run(settings: DispatcherSettings) -> None:
 
 
 def dispatch(settings: DispatcherSettings, stop: threading.Event) -> None:
-    """Wait for the lock of the database, then dispatch until `stop`."""
-    lock = FileLock(lock_path(settings.database_url))
-    if not _acquire(lock, stop):
-        return
+    """Wait for the lock of the database, then dispatch while it is held, until `stop`."""
+    lock = lock_of(settings.database_url)
     try:
-        dispatcher = Dispatcher(settings)
-        log.info("dispatching %s", settings.database_url)
         while not stop.is_set():
             try:
-                dispatcher.run_pass()
-            except SQLAlchemyError:  # locked or out of space: nothing was acknowledged
+                if _acquire(lock, stop):
+                    _dispatch(settings, lock, stop)
+            except SQLAlchemyError:  # it does not answer, or is not migrated
                 log.exception("the database refused; trying again")
                 stop.wait(DATABASE_RETRY_SECONDS)
-        dispatcher.close()
     finally:
         lock.release()
 
 
-def _acquire(lock: FileLock, stop: threading.Event) -> bool:
-    said = False
-    while not stop.is_set():
-        try:
-            lock.acquire(timeout=LOCK_POLL_SECONDS)
-        except Timeout:
-            if not said:
-                log.info("another dispatcher runs: waiting")
-                said = True
-        else:
+def _acquire(lock: DispatcherLock, stop: threading.Event) -> bool:
+    if lock.try_acquire():
+        return True
+    log.info("another dispatcher runs: waiting")
+    while not stop.wait(LOCK_POLL_SECONDS):
+        if lock.try_acquire():
             return True
     return False
 
 
-def lock_path(database_url: str) -> Path:
-    """The file that only one dispatcher can lock, beside the SQLite file."""
-    path = Path(f"{make_url(database_url).database}.dispatcher.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def _dispatch(settings: DispatcherSettings, lock: DispatcherLock, stop: threading.Event) -> None:
+    """Dispatch until `stop`, or until the lock is lost: another may have worked meanwhile."""
+    with contextlib.closing(Dispatcher(settings)) as dispatcher:
+        log.info("dispatching %s", make_url(settings.database_url).render_as_string())
+        while not stop.is_set():
+            if not lock.is_held():
+                log.warning("the lock of the database is lost: waiting for it")
+                return
+            try:
+                dispatcher.run_pass()
+            except SQLAlchemyError as error:  # locked or out of space: nothing was acknowledged
+                log.warning("the database refused; trying again", exc_info=error)
+                stop.wait(DATABASE_RETRY_SECONDS)

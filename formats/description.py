@@ -1,6 +1,7 @@
 """The description of a checkpoint: what the network is and where it comes from."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -81,7 +82,7 @@ class CheckpointDescription:
         """
         _check_length(text)
         try:
-            values = json.loads(text, parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise BadDescriptionError(f"the description is not JSON: {error}") from error
         if not isinstance(values, dict):
@@ -131,3 +132,8 @@ def _check_integer(name: str, value: int, largest: int) -> None:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse_constant(digits)

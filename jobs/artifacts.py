@@ -6,12 +6,16 @@ last; nobody else writes there.
 
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
-from jobs.errors import ArtifactStoreError
+from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
+from jobs.http_files import HttpFiles
 from jobs.messages import Manifest
 
 MANIFEST = "manifest.json"
@@ -35,16 +39,77 @@ def checkpoint_path(sha256: str) -> str:
 class ArtifactStore:
     """Files by their path below `url` (a folder, `s3://bucket/prefix`, or what fsspec knows)."""
 
-    def __init__(self, url: str) -> None:
-        """Look up the file system; nothing is written yet."""
+    def __init__(self, url: str, key: str = "") -> None:
+        """Look up the file system; nothing is written yet.
+
+        Args:
+            url: where the files are.
+            key: a worker key, for a store that a `darkroom web` serves at http(s)://….
+
+        Raises:
+            ValueError: there is no such file system, or the key is missing.
+        """
         self.url = url
-        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._fs: Any
+        if is_http(url):
+            self._fs, self._root = HttpFiles(url, key), ""
+        else:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
         self._is_local = "file" in (self._fs.protocol if self._fs.protocol else ())
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the files lie, if that is a folder of this computer."""
+        return Path(self._root) if self._is_local else None
 
     def _full(self, path: str) -> str:
         if path.startswith("/") or ".." in path.split("/"):
-            raise ArtifactStoreError(f"path {path!r} leaves the artifact store", path=path)
-        return f"{self._root}/{path}"
+            raise ArtifactPathError(f"path {path!r} leaves the artifact store", path=path)
+        return f"{self._root}/{path}" if self._root else path
+
+    def check(self) -> None:
+        """Ask the store whether it answers, and a key whether it opens it.
+
+        Raises:
+            ArtifactStoreError: it does not.
+        """
+        self.names("jobs/none")
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[BinaryIO]:
+        """A file to write to: published whole if the context ends well, else nothing of it.
+
+        Raises:
+            ArtifactStoreError: the store does not take it (no space, out of reach).
+        """
+        full = self._full(path)
+        try:
+            if self._is_local:
+                with _replacing(Path(full)) as file:
+                    yield file
+            else:
+                with tempfile.NamedTemporaryFile() as file:
+                    yield cast(BinaryIO, file)
+                    file.flush()
+                    self._fs.put_file(file.name, full)
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
+
+    def open(self, path: str) -> BinaryIO:
+        """The file, to be read and closed by the caller; a later one of this path is another.
+
+        Raises:
+            ArtifactFileNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer.
+        """
+        full = self._full(path)
+        try:
+            file = open(full, "rb") if self._is_local else self._fs.open(full, "rb")  # noqa: SIM115
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
+        except OSError as error:
+            raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
+        return cast(BinaryIO, file)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Publish `data` whole: temporary name and rename in a folder, one PUT elsewhere.
@@ -52,18 +117,12 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the store does not take it (no space, out of reach).
         """
-        full = self._full(path)
+        if self._is_local:
+            with self.writing(path) as file:
+                file.write(data)
+            return
         try:
-            if not self._is_local:
-                self._fs.pipe_file(full, data)
-                return
-            Path(full).parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(f"{full}.{secrets.token_hex(4)}.partial")
-            try:
-                temporary.write_bytes(data)
-                os.replace(temporary, full)
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._fs.pipe_file(self._full(path), data)
         except OSError as error:
             raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
 
@@ -71,12 +130,27 @@ class ArtifactStore:
         """The whole file.
 
         Raises:
-            ArtifactStoreError: there is none, or the store does not answer.
+            ArtifactFileNotFoundError: there is none.
+            ArtifactStoreError: the store does not answer, or nothing at all is in it.
         """
         try:
             return cast(bytes, self._fs.cat_file(self._full(path)))
+        except FileNotFoundError as error:
+            if self._is_not_mounted():
+                message = f"cannot read {path}: the artifact store's folder is empty or absent"
+                raise ArtifactStoreError(message, path=path) from error
+            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
         except OSError as error:
             raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
+
+    def _is_not_mounted(self) -> bool:
+        """Whether a shared folder seems to be away: a store that is used is never empty."""
+        if not self._is_local:
+            return False
+        try:
+            return not os.listdir(self._root)
+        except OSError:
+            return True
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.
@@ -131,3 +205,20 @@ class ArtifactStore:
         if not self.exists(path):
             return None
         return Manifest.model_validate_json(self.read_bytes(path))
+
+
+def is_http(url: str) -> bool:
+    """Whether an artifact store is one that a `darkroom web` serves."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -71,11 +72,13 @@ class DatasetShelf:
         digest.update(age_bytes)
         sha256 = digest.hexdigest()
         folder = f"datasets/{sha256}"
-        self._artifacts.write_bytes(f"{folder}/contact-sheet.png", _contact_sheet(faces, ages))
-        self._artifacts.write_bytes(f"{folder}/faces.npy", face_bytes)
+        files = {"contact-sheet.png": _contact_sheet(faces, ages), "faces.npy": face_bytes}
         if ages is not None:
-            self._artifacts.write_bytes(f"{folder}/ages.npy", age_bytes)
+            files["ages.npy"] = age_bytes
+        self._write_files(folder, files)
         with self._database.write() as session:
+            if not self._artifacts.exists(f"{folder}/faces.npy"):
+                self._write_files(folder, files)  # swept meanwhile, while no row named them
             row = store.find_dataset(session, sha256[:16])
             if row is None:
                 row = Dataset(
@@ -94,6 +97,10 @@ class DatasetShelf:
                 session.add(row)
                 session.flush()
             return dataset_view(row)
+
+    def _write_files(self, folder: str, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            self._artifacts.write_bytes(f"{folder}/{name}", content)
 
     def list_datasets(self) -> list[DatasetView]:
         """All datasets, the synthetic one first, then the newest."""

@@ -8,8 +8,10 @@
   + DatasetNotFoundError       no such dataset
   + UploadNotFoundError        no such upload
   + PreviewNotFoundError       nothing to preview now
-  + JobEndedError              the job has ended, so that it cannot be canceled
-  + JobActiveError             the job has not ended, so that it cannot be retried
+  + WorkerNotFoundError        no such worker
+  + PauseNotFoundError         nothing of this name is paused
+  + JobEndedError              the job has ended, so that it cannot be canceled or changed
+  + JobActiveError             the job has not ended, so that it cannot be retried or deleted
   + IdempotencyConflictError   the key was used for another request
   + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
   + DatasetRejectedError       the upload is no dataset of faces and ages
@@ -17,7 +19,14 @@
   + PictureRejectedError       the picture does not say how it was made
   + CheckpointChangedError     the picture was made with another checkpoint than this id now means
   + UploadTooLargeError        the upload is over the limit
-  + ArtifactStoreError         the artifact store does not answer, or holds something else
+  + ArtifactStoreError         the artifact store does not answer now, or takes no file now
+    - ArtifactFileNotFoundError  it answers that there is no such file
+    - ArtifactFileChangedError   it holds another file than is meant
+    - ArtifactPathError          this path is none of the store's, or is not for this caller
+  + DatabaseBusyError          the database is locked by another program
+  + DatabaseUnavailableError   the database does not answer
+  + StorageFullError           a disk is full
+  + ReferencedError            something still needs it, so that it cannot be deleted
 
 Every class has a stable `code`; the API has one HTTP status for each.
 """
@@ -79,14 +88,26 @@ class PreviewNotFoundError(JobError):
     code = "preview_not_found"
 
 
+class WorkerNotFoundError(JobError):
+    """No such worker."""
+
+    code = "worker_not_found"
+
+
+class PauseNotFoundError(JobError):
+    """Nothing of this name is paused."""
+
+    code = "pause_not_found"
+
+
 class JobEndedError(JobError):
-    """The job has ended, so that it cannot be canceled."""
+    """The job has ended, so that it cannot be canceled or changed."""
 
     code = "job_ended"
 
 
 class JobActiveError(JobError):
-    """The job has not ended, so that it cannot be retried."""
+    """The job has not ended, so that it cannot be retried or deleted."""
 
     code = "job_active"
 
@@ -133,7 +154,50 @@ class UploadTooLargeError(JobError):
     code = "upload_too_large"
 
 
-class ArtifactStoreError(JobError):
-    """The artifact store does not answer, or holds something else."""
+class DatabaseBusyError(JobError):
+    """The database is locked by another program."""
 
+    code = "database_busy"
+
+
+class DatabaseUnavailableError(JobError):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+
+
+class StorageFullError(JobError):
+    """A disk is full."""
+
+    code = "storage_full"
+
+
+class ReferencedError(JobError):
+    """Something still needs it, so that it cannot be deleted."""
+
+    code = "still_referenced"
+
+
+class ArtifactStoreError(JobError):
+    """The artifact store does not answer, or does not take a file."""
+
+    # This class alone means that it may be otherwise later; what its subclasses say stays so.
     code = "artifact_store_error"
+
+
+class ArtifactFileNotFoundError(ArtifactStoreError):
+    """The artifact store answers that there is no such file."""
+
+    code = "artifact_file_not_found"
+
+
+class ArtifactFileChangedError(ArtifactStoreError):
+    """The artifact store holds, or was sent, another file than is meant."""
+
+    code = "artifact_file_changed"
+
+
+class ArtifactPathError(ArtifactStoreError):
+    """This path is none of the artifact store's, or is not for this caller."""
+
+    code = "artifact_path"

@@ -80,6 +80,8 @@ class CheckpointLibrary:
         if not self._artifacts.exists(path):
             self._artifacts.write_bytes(path, native.read_bytes())
         with self._database.write() as session:
+            if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
+                self._artifacts.write_bytes(path, native.read_bytes())
             row = store.find_checkpoint(session, checkpoint_id or sha256[:16])
             if row is None:
                 row = Checkpoint(id=checkpoint_id or sha256[:16], created_at=datetime.now(UTC))

@@ -7,12 +7,18 @@ and `Heartbeat`s through the reports stream, where the API's `Hint`s arrive too.
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from jobs.contract import ArtifactRole, Contract, Curves, ErrorInfo
+from jobs.contract import NO_NUL, ArtifactRole, Contract, Curves, ErrorInfo, WorkerUsage
 from jobs.works import Work
 
-PROTOCOL = 3  # raised when an older worker could not understand its orders
+# What goes into the database fits its columns: one message that did not would hold all others up.
+Kept = Annotated[str, Field(pattern=NO_NUL)]
+WorkerId = Annotated[str, Field(max_length=128, pattern=NO_NUL)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+LongCount = Annotated[int, Field(ge=0, lt=2**63)]
+
+PROTOCOL = 4  # raised when an older worker could not understand its orders
 
 
 class ShardOrder(Contract):
@@ -28,12 +34,12 @@ class ArtifactRecord(Contract):
     """An artifact as its maker describes it, also in the manifest."""
 
     role: ArtifactRole
-    name: str
-    path: str = Field(description="Below the artifact store's URL.")
+    name: Kept = Field(max_length=200)
+    path: Kept = Field(max_length=500, description="Below the artifact store's URL.")
     shape: list[int]
-    media_type: str
-    size_bytes: int
-    sha256: str
+    media_type: Kept = Field(max_length=100)
+    size_bytes: LongCount
+    sha256: Kept = Field(max_length=64)
     details: dict[str, Any] = Field(
         default_factory=dict, description="Of a checkpoint: its description."
     )
@@ -48,8 +54,8 @@ class Manifest(Contract):
     job_id: str
     shard_id: str
     attempt: int
-    worker: str
-    done: int
+    worker: WorkerId
+    done: Count
     artifacts: list[ArtifactRecord]
 
 
@@ -71,24 +77,27 @@ class ReportStatus(StrEnum):
 class RunningShard(Contract):
     """An attempt that occupies a slot of a worker."""
 
-    shard_id: str
-    attempt: int
+    shard_id: Kept
+    attempt: Count
 
 
 class Report(Contract):
     """The state of an attempt; the newest (`seq`) replaces all before it."""
 
     type: Literal["report"] = "report"
-    worker: str
-    job_id: str
-    shard_id: str
-    attempt: int
-    seq: int = Field(ge=1, description="Grows with every report of this attempt.")
+    worker: WorkerId
+    job_id: Kept
+    shard_id: Kept
+    attempt: Count
+    seq: int = Field(ge=1, lt=2**31, description="Grows with every report of this attempt.")
     status: ReportStatus
-    done: int = Field(0, ge=0, description="In the unit of the job's progress.")
-    saved_step: int = Field(0, ge=0, description="The newest step from which it can resume.")
-    preview_version: int = Field(0, ge=0)
+    done: Count = Field(0, description="In the unit of the job's progress.")
+    saved_step: Count = Field(0, description="The newest step from which it can resume.")
+    preview_version: LongCount = 0
     curves: Curves = Field(default_factory=dict, description="Whole each time: reports are states.")
+    notice: Annotated[str, Field(pattern=NO_NUL)] | None = Field(
+        None, description="What hinders it now, for people."
+    )
     artifacts: list[ArtifactRecord] = Field(default_factory=list)
     error: ErrorInfo | None = None
     running: list[RunningShard] = Field(description="What occupies the worker's slots now.")
@@ -98,13 +107,14 @@ class Heartbeat(Contract):
     """A worker lives, and this is what it does."""
 
     type: Literal["heartbeat"] = "heartbeat"
-    worker: str
+    worker: WorkerId
     queue: str = Field(description="The Celery queue that only this worker reads.")
-    host: str
+    host: Kept = Field(max_length=200)
     pid: int
-    version: str
+    version: Kept = Field(max_length=64)
     protocol: int = PROTOCOL
-    slots: int = Field(ge=0)
+    slots: Count
+    usage: WorkerUsage | None = None
     running: list[RunningShard]
     draining: bool = False
     capabilities: dict[str, Any] = Field(default_factory=dict)
@@ -114,7 +124,22 @@ class Hint(Contract):
     """The API committed something about this job."""
 
     type: Literal["hint"] = "hint"
-    job_id: str
+    job_id: Kept
+
+
+class Stranger(BaseModel):
+    """What can be read of the heartbeat of a worker that speaks another protocol.
+
+    These fields keep their names in every protocol, so that each can say of another who it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: Literal["heartbeat"]
+    worker: WorkerId
+    protocol: Count
+    host: Kept = Field("unknown", max_length=200)
+    version: Kept = Field("unknown", max_length=64)
 
 
 Message = Annotated[Report | Heartbeat | Hint, Field(discriminator="type")]
@@ -126,7 +151,9 @@ class OrderType(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"  # the report (shard, attempt, seq) is recorded or ignored for good
     STOP = "stop"  # you do not hold this attempt, or its job was canceled
-    DRAIN = "drain"  # take no more work
+    DRAIN = "drain"  # take no more work, but stay
+    RESUME = "resume"  # take work again
+    INCOMPATIBLE = "incompatible"  # you speak another protocol than we do: you get no work
 
 
 class Order(Contract):
@@ -136,3 +163,15 @@ class Order(Contract):
     shard_id: str = ""
     attempt: int = 0
     seq: int = 0
+    protocol: int = Field(0, description="Of the dispatcher, where that matters.")
+    version: str = Field("", description="The same.")
+
+
+class UnknownOrder(BaseModel):
+    """What can be read of an order of another protocol; a worker logs it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = "unknown"
+    protocol: int | None = None
+    version: str = "unknown"

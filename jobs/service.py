@@ -3,28 +3,45 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
 
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
+from jobs.controls import QueueControls
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
+from jobs.deletion import Deletion
 from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
-from jobs.queue_views import online_since, view_of
+from jobs.queue_facts import online_since
+from jobs.queue_views import view_of, views_of
+from jobs.readiness import Condition, ConditionWatch
 from jobs.relatives import Relatives
 from jobs.repeats import Repeats
+from jobs.requests.base import Id
 from jobs.settings import WebSettings
 from jobs.streams import WebStreams
 from jobs.submission import SubmissionDesk
 from jobs.uploads import UploadShelf
 from jobs.views import shard_view, unit_of, worker_view
 
+_id_adapter: TypeAdapter[str] = TypeAdapter(Id)
+
 
 class JobService(
-    SubmissionDesk, CheckpointLibrary, DatasetShelf, UploadShelf, Gallery, Relatives, Repeats
+    SubmissionDesk,
+    QueueControls,
+    CheckpointLibrary,
+    DatasetShelf,
+    UploadShelf,
+    Gallery,
+    Relatives,
+    Repeats,
+    Deletion,
 ):
     """The sentences that touch database, artifact store and streams together."""
 
@@ -36,6 +53,7 @@ class JobService(
         self._artifacts = artifacts
         self._streams = streams
         self._shard_images = shard_images
+        self._conditions = ConditionWatch(database, artifacts)
 
     def get_job(self, job_id: str) -> JobView:
         """The job of this id.
@@ -57,7 +75,7 @@ class JobService(
         before = None if cursor is None else _decode_cursor(cursor)
         with self._database.read() as session:
             jobs = store.newest_jobs(session, limit + 1, before, status)
-            items = [view_of(session, job) for job in jobs[:limit]]
+            items = views_of(session, jobs[:limit])
         has_more = len(jobs) > limit
         return JobList(items=items, next_cursor=_encode_cursor(items[-1]) if has_more else None)
 
@@ -109,9 +127,13 @@ class JobService(
         """Whether Redis answers within a quarter of a second."""
         return self._streams.is_reachable()
 
-    def database_is_ready(self) -> bool:
-        """Whether the database answers and is migrated."""
-        return self._database.is_ready()
+    def database_condition(self) -> Condition:
+        """Whether the database takes jobs, or what hinders it."""
+        return self._conditions.of_database()
+
+    def artifacts_condition(self) -> Condition:
+        """Whether the artifact store can be read and written, or what hinders it."""
+        return self._conditions.of_artifacts()
 
 
 def open_service(settings: WebSettings) -> JobService:
@@ -134,9 +156,10 @@ def _encode_cursor(job: JobView) -> str:
 def _decode_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        created_at, job_id = json.loads(base64.urlsafe_b64decode(padded))
-        return datetime.fromisoformat(created_at), str(job_id)
-    except (binascii.Error, ValueError, TypeError) as error:
+        text, job_id = json.loads(base64.urlsafe_b64decode(padded))
+        created_at = datetime.fromisoformat(text).astimezone(UTC)
+        return created_at, _id_adapter.validate_python(job_id)
+    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         raise ValidationError(
             f"cursor {cursor!r} is not one that this API gave", field="cursor", value=cursor
         ) from error

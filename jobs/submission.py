@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from jobs import store
 from jobs.assignment import assignment_batch, in_words_of_assignment
 from jobs.batches import in_item, with_labels_resolved
 from jobs.children import ended_words
+from jobs.clock import next_created_at
 from jobs.contract import JobStatus, JobView
 from jobs.database import Database
 from jobs.errors import IdempotencyConflictError, JobActiveError, JobError, ValidationError
@@ -19,7 +20,7 @@ from jobs.gallery import require_job
 from jobs.kinds import KINDS, Part
 from jobs.kinds.references import random_seed
 from jobs.parents import newest_that_can_succeed, require_parents, with_jobs_renamed
-from jobs.queue_views import view_of
+from jobs.queue_views import views_of
 from jobs.requests import AssignmentRequest, BatchRequest, JobRequest, job_request_adapter
 from jobs.streams import WebStreams
 from jobs.tables import Job, JobParent, Shard
@@ -163,7 +164,7 @@ class SubmissionDesk:
                 for job in jobs:
                     job.request_sha256 = digest
                 session.flush()
-                views = [view_of(session, job) for job in jobs]
+                views = views_of(session, jobs)
         except IntegrityError:  # another process inserted the same key meanwhile
             if idempotency_key is None:
                 raise
@@ -177,7 +178,7 @@ class SubmissionDesk:
         return BatchSubmission(views, is_replay=False)
 
     def _insert_batch(self, session: Session, batch: BatchRequest, submitter: str) -> Sequence[Job]:
-        batch_id, began = store.new_id(), datetime.now(UTC)
+        batch_id, began = store.new_id(), next_created_at(session)
         ids: dict[str, str] = {}
         jobs: list[Job] = []
         labels = [item.label for item in batch.jobs]
@@ -214,7 +215,7 @@ class SubmissionDesk:
             total=sum(part.total for part in parts),
             retry_of=retry_of,
             request_sha256="",
-            created_at=datetime.now(UTC),
+            created_at=next_created_at(session),
         )
         session.add(job)
         session.add_all(_new_shard(job.id, index, part) for index, part in enumerate(parts))
@@ -236,7 +237,7 @@ def _replay(session: Session, earlier: Job, digest: str) -> BatchSubmission:
     jobs = [earlier]
     if earlier.batch_id is not None:
         jobs = list(store.jobs_of_batch(session, earlier.batch_id))
-    return BatchSubmission([view_of(session, job) for job in jobs], is_replay=True)
+    return BatchSubmission(views_of(session, jobs), is_replay=True)
 
 
 def _require_followers(session: Session, job_id: str, parents: Sequence[str]) -> Mapping[str, str]:

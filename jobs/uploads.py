@@ -44,6 +44,8 @@ class UploadShelf:
         path = f"uploads/{sha256}.png"
         self._artifacts.write_bytes(path, kept)
         with self._database.write() as session:
+            if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
+                self._artifacts.write_bytes(path, kept)
             row = store.find_upload(session, sha256[:16])
             if row is None:
                 row = Upload(

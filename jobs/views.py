@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs import store
+from jobs import __version__, store
 from jobs.contract import (
     ArtifactRole,
     ArtifactView,
@@ -14,14 +14,18 @@ from jobs.contract import (
     Progress,
     ShardView,
     UploadView,
+    WorkerUsage,
     WorkerView,
 )
 from jobs.kinds import KINDS
+from jobs.messages import PROTOCOL
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 
-def job_view(job: Job, waiting_reason: str | None, parents: Sequence[Job]) -> JobView:
-    """A job, with the reason why it waits, and the jobs that must succeed first."""
+def job_view(
+    job: Job, waiting_reason: str | None, parents: Sequence[Job], notice: str | None = None
+) -> JobView:
+    """A job, with why it waits or what hinders it, and the jobs that must succeed first."""
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -31,6 +35,7 @@ def job_view(job: Job, waiting_reason: str | None, parents: Sequence[Job]) -> Jo
         status=JobStatus(job.status),
         status_seq=job.status_seq,
         waiting_reason=waiting_reason,
+        notice=notice,
         params=job.params,
         progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
         after=[parent.id for parent in parents],
@@ -63,6 +68,7 @@ def shard_view(shard: Shard, unit: str) -> ShardView:
         image_count=shard.image_count,
         progress=Progress(done=shard.done, total=shard.total, unit=unit),
         preview_version=shard.preview_version,
+        notice=shard.notice,
         error=None if shard.error is None else ErrorInfo.model_validate(shard.error),
         started_at=shard.started_at,
         finished_at=shard.finished_at,
@@ -132,9 +138,24 @@ def worker_view(worker: Worker, running: Sequence[str] = ()) -> WorkerView:
         id=worker.id,
         host=worker.host,
         version=worker.version,
+        protocol=worker.protocol,
+        incompatible=_incompatible(worker),
         capabilities=worker.capabilities,
-        slots=worker.slots,
+        usage=WorkerUsage.model_validate(worker.usage) if worker.usage else None,
+        slots=0 if worker.drained_at else worker.slots,
+        drained_at=worker.drained_at,
+        drained_by=worker.drained_by,
         running=list(running),
         first_seen_at=worker.first_seen_at,
         last_seen_at=worker.last_seen_at,
+    )
+
+
+def _incompatible(worker: Worker) -> str | None:
+    """Why it gets no work, if it speaks another protocol (0 is not known yet)."""
+    if worker.protocol in (0, PROTOCOL):
+        return None
+    return (
+        f"It is version {worker.version} and speaks protocol {worker.protocol}; this Darkroom is "
+        f"version {__version__} and speaks {PROTOCOL}: install the same version on both."
     )

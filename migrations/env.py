@@ -22,6 +22,8 @@ def run_migrations() -> None:
     database = Database(url)
     try:
         with database.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # large tables
             context.configure(
                 connection=connection,
                 target_metadata=Base.metadata,

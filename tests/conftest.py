@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -16,14 +17,20 @@ import pytest
 import redis
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings
 
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
 from jobs.settings import WebSettings
+from tests.postgresql_server import PostgresServer, find_postgresql
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 10.0
+TEST_DATABASE = "DARKROOM_TEST_DATABASE"
+DATABASES = ("sqlite", "postgresql")
+
+settings.register_profile("chaos", print_blob=True)
 
 
 def _free_port() -> int:
@@ -113,13 +120,65 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on both databases, unless the environment says which."""
+    is_marked = metafunc.definition.get_closest_marker("both_databases") is not None
+    if is_marked and "database_kind" in metafunc.fixturenames and TEST_DATABASE not in os.environ:
+        metafunc.parametrize("database_kind", DATABASES)
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, migrated_file: Path) -> str:
+def database_kind() -> str:
+    """On which database this test runs: DARKROOM_TEST_DATABASE puts all of them on one."""
+    kind = os.environ.get(TEST_DATABASE, "sqlite")
+    assert kind in DATABASES, f"{TEST_DATABASE} must be one of {DATABASES}, not {kind!r}"
+    return kind
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL of these tests' own, which holds a migrated database."""
+    programs = find_postgresql()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: `make test` installs it where it may")
+    server = PostgresServer(programs, _free_port())
+    try:
+        server.start()
+        server.execute("CREATE DATABASE migrated")
+        migrate(server.url("migrated"))
+        yield server
+    finally:
+        server.stop()
+        server.forget()
+
+
+@pytest.fixture
+def database_url(
+    tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """The URL of a migrated database of this test's own."""
-    path = tmp_path / "data" / "darkroom.sqlite"
-    path.parent.mkdir()
-    shutil.copy(migrated_file, path)
-    return f"sqlite:///{path}"
+    if database_kind == "sqlite":
+        path = tmp_path / "data" / "darkroom.sqlite"
+        path.parent.mkdir()
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        with server.database(f"test_{secrets.token_hex(4)}", "migrated") as url:
+            yield url
+
+
+@pytest.fixture
+def empty_database_url(
+    tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The URL of a database of this test's own in which nothing is."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/darkroom.sqlite"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        with server.database(f"test_{secrets.token_hex(4)}") as url:
+            yield url
 
 
 @pytest.fixture

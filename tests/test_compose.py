@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -120,10 +121,10 @@ class Services:
         """The value with this machine's addresses and folders."""
         if "${DARKROOM_API_KEYS" in value:
             return json.dumps(KEYS)
-        if value.startswith("${DARKROOM_ALLOWED_HOSTS:-"):
-            return value.removeprefix("${DARKROOM_ALLOWED_HOSTS:-").removesuffix("}")
+        default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
         return (
-            value.replace("redis:6379", f"127.0.0.1:{self.redis_port}")
+            (default[1] if default else value)
+            .replace("redis:6379", f"127.0.0.1:{self.redis_port}")
             .replace("/data/", f"{self._folder}/")
             .replace("/artifacts", f"{self._folder}/artifacts")
             .replace("8000", str(self.web_port))

@@ -64,7 +64,7 @@ def _reported(session: Session, job: Job) -> ReportedJob:
     whole = [artifact for artifact, shard in rows if not store.is_piece(shard)]
     seconds = None
     if job.started_at is not None and job.finished_at is not None:
-        seconds = (job.finished_at - job.started_at).total_seconds()
+        seconds = max(0.0, (job.finished_at - job.started_at).total_seconds())
     curves: Curves = {}
     for shard in store.shards_of(session, job.id):
         curves |= shard.curves or {}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from jobs.contract import Contract
+from jobs.contract import NO_NUL, Contract
 
 MAX_COUNT = 10_000  # images of one job
 MAX_PARENTS = 50  # jobs that one job waits for
@@ -18,7 +18,8 @@ BUNDLED_JUDGE = "bundled-judge"  # and the bundled judge of ages
 SYNTHETIC = "synthetic"  # the id of the dataset that is rendered, not kept
 
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
-Id = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
+Name = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 
 
 class JobReference(Contract):
@@ -89,7 +90,7 @@ class StartParams(Contract):
 class JobRequestBase(Contract):
     """What every job can be given."""
 
-    name: str | None = Field(None, max_length=200, description="A name for people.")
+    name: Name | None = Field(None, description="A name for people.")
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first.")
     submitter: str | None = Field(
         None, min_length=1, max_length=64, pattern=r"^[\w.@ -]+$", description="Whose job it is."

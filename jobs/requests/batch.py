@@ -10,6 +10,7 @@ from jobs.requests.base import (
     SYNTHETIC,
     TIMESTEPS,
     Id,
+    Name,
     Seed,
     contradiction,
 )
@@ -44,7 +45,7 @@ class BatchRequest(Contract):
 class AssignmentRequest(Contract):
     """The whole assignment: sample, merge, train a regressor, guide, evaluate, report."""
 
-    name: str | None = Field(None, max_length=200, description="A name for people.")
+    name: Name | None = Field(None, description="A name for people.")
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first.")
     submitter: str | None = Field(
         None, min_length=1, max_length=64, pattern=r"^[\w.@ -]+$", description="Whose jobs."

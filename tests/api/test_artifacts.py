@@ -127,14 +127,16 @@ def test_what_is_not_there_is_404(client: FlaskClient, finished: str, path: str)
         assert answer.json["code"] in ("artifact_not_found", "not_found")
 
 
-def test_a_lost_file_is_503(client: FlaskClient, finished: str, web_settings: WebSettings) -> None:
+def test_a_lost_file_is_said_to_be_lost(
+    client: FlaskClient, finished: str, web_settings: WebSettings
+) -> None:
     artifact = _artifact(client, finished, "images")
     for path in Path(web_settings.artifacts_url).rglob("images.npy"):
         path.unlink()
 
     answer = client.get(artifact["links"]["self"])
 
-    assert (answer.status_code, answer.json["code"]) == (503, "artifact_store_error")
+    assert (answer.status_code, answer.json["code"]) == (404, "artifact_file_not_found")
 
 
 def test_a_download_holds_all_that_the_job_made(

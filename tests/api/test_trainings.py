@@ -4,89 +4,16 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
-from formats.checkpoint import read_checkpoint
-from formats.checkpoint_facts import checkpoint_facts
-from jobs import store, transitions
-from jobs.artifacts import ArtifactStore, attempt_folder
-from jobs.contract import ArtifactRole
+from jobs import store
 from jobs.database import Database
-from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
+from jobs.messages import Heartbeat
 from jobs.settings import WebSettings
-
-WORKER = "worker-1"
-CURVES = {"loss": [(1.0, 0.9), (2.0, 0.5)], "held_out_loss": [(2.0, 0.6)]}
-METRICS = {"held_out_loss": 0.6, "images_seen": 128}
-
-
-@pytest.fixture
-def train(
-    client: FlaskClient, web_settings: WebSettings, native_file: Path
-) -> Iterator[Callable[..., str]]:
-    """A training's id: submitted, reported to run with CURVES, and, if asked, ended well."""
-    database = Database(web_settings.database_url)
-    artifacts = ArtifactStore(web_settings.artifacts_url)
-
-    def files(job_id: str, shard_id: str) -> list[ArtifactRecord]:
-        made = {
-            "noise-predictor.safetensors": (ArtifactRole.CHECKPOINT, native_file.read_bytes()),
-            "metrics.json": (ArtifactRole.METRICS, json.dumps(METRICS).encode()),
-        }
-        tensors, description = read_checkpoint(native_file)
-        records = []
-        for name, (role, content) in made.items():
-            path = f"{attempt_folder(job_id, shard_id, 1, WORKER)}/{name}"
-            artifacts.write_bytes(path, content)
-            facts = checkpoint_facts(description, tensors)
-            records.append(
-                ArtifactRecord(
-                    role=role,
-                    name=name,
-                    path=path,
-                    shape=[],
-                    media_type="application/octet-stream",
-                    size_bytes=len(content),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    details=facts if role is ArtifactRole.CHECKPOINT else {},
-                )
-            )
-        return records
-
-    def run(ends: bool, **params: Any) -> str:
-        body = {"kind": "train_ddpm", "params": {"steps": 2} | params, "name": "Ours"}
-        answer = client.post("/api/v1/jobs", json=body)
-        assert answer.status_code == 202, answer.text
-        job_id, shard_id = str(answer.json["id"]), f"{answer.json['id']}-0"
-        with database.write() as session:
-            assert transitions.send_anew(session, shard_id, 0, WORKER)
-            report = Report(
-                worker=WORKER,
-                job_id=job_id,
-                shard_id=shard_id,
-                attempt=1,
-                seq=1,
-                status=ReportStatus.SUCCEEDED if ends else ReportStatus.RUNNING,
-                done=1,
-                curves=CURVES,
-                artifacts=files(job_id, shard_id) if ends else [],
-                running=[],
-            )
-            assert transitions.record_report(session, report, max_losses=3).counts
-            if ends:
-                store.add_artifacts(session, store.find_shard(session, shard_id), report.artifacts)
-                job = store.find_job(session, job_id)
-                store.add_trained_checkpoints(session, job, report.artifacts)
-            transitions.refresh_job(session, job_id)
-        return job_id
-
-    yield run
-    database.close()
+from tests.api.conftest import CURVES, METRICS, WORKER
 
 
 def test_a_training_counts_in_its_own_unit_and_links_its_curves(

@@ -4,13 +4,15 @@ import pytest
 
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from dispatcher.sending import Sender, shard_order
+from dispatcher.sending import Sender, Sending, shard_order
 from jobs import store
 from jobs.contract import ArtifactRole, ErrorInfo
 from jobs.database import Database
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
 from jobs.requests import BatchRequest
 from jobs.service import open_service
+
+pytestmark = pytest.mark.both_databases
 
 SMALL = {"kind": "sample", "params": {"count": 100, "num_inference_steps": 1}}
 FIGURES = {"kind": "evaluate", "params": {"job": "faces"}}
@@ -51,9 +53,10 @@ class Line:
         self.roster.hear(
             Heartbeat(worker="w", queue="w", host="", pid=1, version="", slots=1, running=[])
         )
+        sending = Sending()
         with self.database.write() as session:
-            departures = self.sender.fill_slots(session)
-        return departures[0][1] if departures else None
+            self.sender.fill_slots(session, sending)
+        return sending.departures[0][1] if sending.departures else None
 
     def report(self, order, status=ReportStatus.SUCCEEDED, **values):
         """Record the end of the order, as one pass does; its outcome."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.artifacts import ArtifactStore, attempt_folder
-from jobs.errors import ArtifactStoreError
+from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
 from jobs.messages import ArtifactRecord, Manifest
 
 
@@ -50,17 +50,28 @@ def test_what_is_not_there_is_said(artifacts):
     assert artifacts.names("nowhere") == []
     assert not artifacts.exists("nowhere")
     artifacts.delete("nowhere")
-    with pytest.raises(ArtifactStoreError, match="nowhere/file") as error:
+    artifacts.write_bytes("somewhere", b"")
+    with pytest.raises(ArtifactFileNotFoundError, match="nowhere/file") as error:
         artifacts.read_bytes("nowhere/file")
     assert error.value.details["path"] == "nowhere/file"
+
+
+def test_a_folder_that_is_not_mounted_does_not_say_that_a_file_is_gone_for_good(tmp_path):
+    mounted = ArtifactStore(str(tmp_path / "mount"))
+
+    for make in (lambda: None, (tmp_path / "mount").mkdir):
+        make()
+        with pytest.raises(ArtifactStoreError, match="empty or absent") as error:
+            mounted.read_bytes("jobs/a/file")
+        assert type(error.value) is ArtifactStoreError
 
 
 @pytest.mark.parametrize("path", ["../secret", "a/../../secret", "/etc/passwd", "a/.."])
 def test_no_path_leaves_the_store(artifacts, path):
     for ask in (artifacts.read_bytes, artifacts.exists, artifacts.names, artifacts.delete):
-        with pytest.raises(ArtifactStoreError, match="leaves the artifact store"):
+        with pytest.raises(ArtifactPathError, match="leaves the artifact store"):
             ask(path)
-    with pytest.raises(ArtifactStoreError, match="leaves the artifact store"):
+    with pytest.raises(ArtifactPathError, match="leaves the artifact store"):
         artifacts.write_bytes(path, b"")
 
 

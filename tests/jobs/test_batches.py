@@ -14,6 +14,8 @@ from jobs.errors import (
 from jobs.requests import AssignmentRequest, BatchRequest, SampleJob, SampleParams
 from jobs.tables import Job
 
+pytestmark = pytest.mark.both_databases
+
 SAMPLE = {"kind": "sample", "params": {"count": 100, "num_inference_steps": 1}}
 
 

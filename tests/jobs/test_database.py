@@ -1,20 +1,21 @@
-import logging
 import threading
 import time
 
 import pytest
 from sqlalchemy import text
 
-from jobs import database as database_module
-from jobs.database import Database, has_wal_reset_bug
+from jobs.database import Database
+from jobs.sqlite import has_wal_reset_bug, sqlite_module
+
+pytestmark = pytest.mark.both_databases
 
 WAIT_SECONDS = 20.0
 
 
 @pytest.fixture
-def counter(tmp_path):
+def counter(empty_database_url):
     """A database with one number in it."""
-    database = Database(f"sqlite:///{tmp_path}/new/counter.sqlite")
+    database = Database(empty_database_url)
     with database.write() as session:
         session.execute(text("CREATE TABLE counter (value INTEGER)"))
         session.execute(text("INSERT INTO counter VALUES (0)"))
@@ -27,48 +28,12 @@ def value_of(session) -> int:
 
 
 @pytest.mark.parametrize(
-    ("version", "has_bug"),
-    [
-        ((3, 7, 0), True),
-        ((3, 40, 1), True),
-        ((3, 44, 5), True),
-        ((3, 44, 6), False),
-        ((3, 45, 0), True),
-        ((3, 50, 6), True),
-        ((3, 50, 7), False),
-        ((3, 51, 2), True),
-        ((3, 51, 3), False),
-        ((3, 53, 4), False),
-        ((4, 0, 0), False),
-    ],
+    "url",
+    ["mysql://localhost/x", "postgresql+psycopg2://localhost/x", "postgres://h/x", "x.sqlite", ""],
 )
-def test_the_versions_with_the_wal_reset_bug_are_known(version, has_bug):
-    assert has_wal_reset_bug(version) is has_bug
-
-
-def journal_mode(database) -> str:
-    with database.read() as session:
-        return session.execute(text("PRAGMA journal_mode")).scalar_one()
-
-
-def test_a_sound_sqlite_writes_ahead_and_an_affected_one_does_not(
-    tmp_path, monkeypatch, caplog, counter
-):
-    is_sound = not has_wal_reset_bug(database_module.sqlite_module().sqlite_version_info)
-    assert journal_mode(counter) == ("wal" if is_sound else "truncate")
-
-    monkeypatch.setattr(database_module, "WAL_RESET_FIXED", (99, 0, 0))
-    monkeypatch.setattr(database_module, "WAL_RESET_BACKPORTS", {})
-    with caplog.at_level(logging.WARNING):
-        affected = Database(f"sqlite:///{tmp_path}/affected.sqlite")
-    assert journal_mode(affected) == "truncate"
-    assert "WAL-reset bug" in caplog.text
-    affected.close()
-
-
-def test_only_sqlite_is_known():
-    with pytest.raises(ValueError, match="postgresql"):
-        Database("postgresql://localhost/darkroom")
+def test_another_database_is_refused_and_the_allowed_ones_are_named(url):
+    with pytest.raises(ValueError, match=r"sqlite:///FILE or postgresql\+psycopg://"):
+        Database(url)
 
 
 def test_a_second_writer_waits_for_the_first(counter):
@@ -123,7 +88,9 @@ def test_many_writers_lose_no_count(counter):
 
 
 def test_a_reader_sees_one_moment(counter):
-    if journal_mode(counter) != "wal":
+    if counter.url.get_backend_name() == "sqlite" and has_wal_reset_bug(
+        sqlite_module().sqlite_version_info
+    ):
         pytest.skip("without write-ahead logging a reader makes the writer wait instead")
     with counter.read() as reading:
         assert value_of(reading) == 0

@@ -9,13 +9,15 @@ from sqlalchemy import inspect
 from jobs.database import Database
 from jobs.tables import Base
 
+pytestmark = pytest.mark.both_databases
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def config(tmp_path) -> Config:
+def config(empty_database_url) -> Config:
     config = Config(toml_file=ROOT / "pyproject.toml")
-    config.attributes["database_url"] = f"sqlite:///{tmp_path}/darkroom.sqlite"
+    config.attributes["database_url"] = empty_database_url
     return config
 
 

@@ -1,4 +1,4 @@
-"""The state machine itself, on a real SQLite file."""
+"""The state machine itself, on real databases."""
 
 import pytest
 
@@ -9,6 +9,8 @@ from jobs.messages import Report, ReportStatus
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 from jobs.tables import Job, Shard
+
+pytestmark = pytest.mark.both_databases
 
 RUNNING, LOST = ReportStatus.RUNNING, ReportStatus.LOST
 ERROR = ErrorInfo(code="worker_lost", message="silent")

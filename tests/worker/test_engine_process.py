@@ -167,7 +167,7 @@ def test_another_file_than_the_order_names_fails_the_shard_and_not_the_engine(
     engine.send(RunCommand(worker=WORKER, order=make_order(reference)))
     failed = events_until(engine, Failed)[-1]
 
-    assert failed.error.code == "artifact_store_error"
+    assert failed.error.code == "artifact_file_changed"
     assert reference.sha256 in failed.error.message
 
     artifacts.write_bytes(checkpoint_path(reference.sha256), content)

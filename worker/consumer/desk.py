@@ -4,7 +4,7 @@ import collections
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,13 @@ class _Entry:
 class ReportDesk:
     """Knows for each attempt what is to be said; safe to use from all threads of the consumer."""
 
-    def __init__(self, worker: str, report_seconds: float) -> None:
+    def __init__(
+        self, worker: str, report_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Progress is said at most every `report_seconds`, everything else at once."""
         self._worker = worker
         self._report_seconds = report_seconds
+        self._clock = clock
         self._entries: dict[Attempt, _Entry] = {}
         self._ended: collections.OrderedDict[Attempt, None] = collections.OrderedDict()
         self._running: Attempt | None = None
@@ -122,10 +125,10 @@ class ReportDesk:
 
     def wait_due(self, timeout_seconds: float) -> bool:
         """Wait until something is to be said; True if a heartbeat should go with it."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = self._clock() + timeout_seconds
         with self._changed:
             while True:
-                now = time.monotonic()
+                now = self._clock()
                 due_at = min((self._due_at(e) for e in self._entries.values()), default=deadline)
                 if self._beat_now or now >= min(due_at, deadline):
                     beat, self._beat_now = self._beat_now, False
@@ -141,7 +144,7 @@ class ReportDesk:
         """The reports to be sent now; with a heartbeat also all that nobody acknowledged."""
         with self._changed:
             running = self.running  # of the same moment: a slot that looks free is filled
-            now = time.monotonic()
+            now = self._clock()
             return [
                 entry.report.model_copy(update={"running": running})
                 for entry in self._entries.values()
@@ -156,7 +159,7 @@ class ReportDesk:
                 entry = self._entries.get((report.shard_id, report.attempt))
                 if entry is not None:
                     entry.sent_seq = max(entry.sent_seq, report.seq)
-                    entry.sent_at = time.monotonic()
+                    entry.sent_at = self._clock()
                     entry.is_urgent = entry.is_urgent and entry.sent_seq < entry.report.seq
 
     def wake(self) -> None:

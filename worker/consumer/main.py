@@ -4,6 +4,7 @@ import contextlib
 import logging
 import secrets
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery, signals
@@ -14,6 +15,7 @@ from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
 from jobs.streams import StreamError, WorkerStreams
 from worker.consumer.desk import ReportDesk
+from worker.consumer.engine_process import ENGINE
 from worker.consumer.link import Link
 from worker.consumer.supervisor import Supervisor
 
@@ -22,10 +24,15 @@ log = logging.getLogger(__name__)
 LAST_WORDS_SECONDS = 5.0  # how long a leaving worker waits for the acknowledgement of its reports
 
 
-def run(settings: WorkerSettings) -> None:
-    """Take shards until SIGTERM or SIGINT; then save, hand back and leave."""
+def run(settings: WorkerSettings, engine: Sequence[str] = ENGINE) -> None:
+    """Take shards until SIGTERM or SIGINT; then save, hand back and leave.
+
+    Args:
+        settings: of this worker.
+        engine: the command that starts an engine; benchmarks give another one.
+    """
     configure_logging(settings.log_level)
-    worker = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
+    worker = f"{settings.name or socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
     streams = WorkerStreams(settings.redis_url, worker)
     desk = ReportDesk(worker, settings.report_seconds)
 
@@ -33,13 +40,13 @@ def run(settings: WorkerSettings) -> None:
         with contextlib.suppress(StreamError):  # the next one comes in two seconds
             streams.put_preview(shard_id, version, png)
 
-    supervisor = Supervisor(settings, worker, desk, keep_preview)
+    supervisor = Supervisor(settings, worker, desk, keep_preview, engine)
     link = Link(settings, worker, streams, desk, supervisor)
     app = make_app(settings.redis_url)
     register_task(app, supervisor)
 
     def leave(**_: Any) -> None:
-        link.drain()
+        link.leave()
         supervisor.hand_back()
 
     signals.worker_shutting_down.connect(leave, weak=False)

@@ -3,13 +3,13 @@
 import base64
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobs.messages import ReportStatus, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.consumer.desk import Attempt, ReportDesk
-from worker.consumer.engine_process import EngineDiedError, EngineProcess
+from worker.consumer.engine_process import ENGINE, EngineDiedError, EngineProcess
 from worker.protocol import (
     EngineEvent,
     Failed,
@@ -19,6 +19,7 @@ from worker.protocol import (
     Interrupted,
     PreviewMade,
     RunCommand,
+    Warm,
     Working,
 )
 
@@ -33,10 +34,16 @@ class Supervisor:
     """Owns the engine of this worker."""
 
     def __init__(
-        self, settings: WorkerSettings, worker: str, desk: ReportDesk, preview_sink: PreviewSink
+        self,
+        settings: WorkerSettings,
+        worker: str,
+        desk: ReportDesk,
+        preview_sink: PreviewSink,
+        engine: Sequence[str] = ENGINE,
     ) -> None:
-        """Report to `desk` and give previews to `preview_sink`."""
+        """Report to `desk`, give previews to `preview_sink`, and start engines by that command."""
         self._settings = settings
+        self._command = engine
         self._worker = worker
         self._desk = desk
         self._preview_sink = preview_sink
@@ -57,6 +64,12 @@ class Supervisor:
         """Whether an engine waits for work or works."""
         return self._engine is not None and not self._is_closing
 
+    @property
+    def engine_pid(self) -> int | None:
+        """Process id of an engine that was ready, or None."""
+        engine = self._engine
+        return engine.pid if engine is not None else None
+
     def _keep_engine(self) -> None:
         """Whenever there is no engine, start one."""
         deaths = 0
@@ -74,7 +87,7 @@ class Supervisor:
                 deaths += 1
 
     def _start_engine(self) -> None:
-        engine = EngineProcess(self._settings)
+        engine = EngineProcess(self._settings, self._command)
         try:
             ready = engine.wait_ready()
         except EngineDiedError:
@@ -152,13 +165,19 @@ class Supervisor:
             if isinstance(event, Working):
                 silence = self._settings.engine_silence_seconds  # loaded and warm
                 self._desk.update(
-                    attempt, done=event.done, saved_step=event.saved_step, curves=event.curves
+                    attempt,
+                    done=event.done,
+                    saved_step=event.saved_step,
+                    curves=event.curves,
+                    notice=event.notice,
                 )
             elif isinstance(event, PreviewMade):
                 previews += 1
                 version = attempt[1] * 1_000_000 + previews
                 self._preview_sink(attempt[0], version, base64.b64decode(event.png_base64))
                 self._desk.update(attempt, preview_version=version)
+            elif isinstance(event, Warm):
+                self.capabilities = self.capabilities | {"warm": event.checkpoints}
             elif self._has_ended(event, attempt):
                 return
 

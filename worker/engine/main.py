@@ -15,9 +15,16 @@ from jobs.logs import configure_logging
 from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
-from worker.engine.runners import INTERNAL_ERROR, make_runners
+from worker.engine.models import Models
+from worker.engine.patient_store import (
+    LONGEST_PAUSE_SECONDS,
+    PatientStore,
+    is_full_disk,
+    pause_for,
+)
+from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners, offered_kinds
 from worker.engine.saved_states import drop_states
-from worker.engine.shard import InterruptedShard, ShardRun
+from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
 from worker.protocol import (
     Failed,
     Finished,
@@ -26,6 +33,7 @@ from worker.protocol import (
     Interrupted,
     Ready,
     RunCommand,
+    Warm,
     command_adapter,
 )
 
@@ -40,11 +48,13 @@ class Engine:
         self._settings = settings
         self._events = events
         self._speaking = threading.Lock()
-        self._artifacts = ArtifactStore(settings.artifacts_url)
+        store = ArtifactStore(settings.artifacts_url, settings.artifacts_key)
+        self._artifacts = PatientStore(store)
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)
-        self._runners = make_runners(self._artifacts, self._device)
+        self._models = Models(self._artifacts, self._device)
+        self._runners = make_runners(self._artifacts, self._device, self._models)
 
     def say(self, event: Contract) -> None:
         """Write one event, whichever thread says it."""
@@ -56,7 +66,7 @@ class Engine:
         """Serve commands; the process ends when stdin does."""
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         self._device.warm_up()
-        kinds = sorted(self._runners)
+        kinds = offered_kinds(self._runners, self._settings.kinds)
         self.say(Ready(capabilities=self._device.capabilities() | {"kinds": kinds}))
         while True:
             command = self._commands.get()
@@ -88,8 +98,10 @@ class Engine:
         log.info("shard %s, attempt %d: %s", order.shard_id, order.attempt, order.work.kind)
         runner = self._runners[order.work.kind]
         try:
-            done, artifacts = shard.publish(runner.run(shard, order.work))
-            drop_states(shard)
+            with self._artifacts.serving(shard):
+                done, artifacts = shard.publish(run_with_room(runner, shard))
+                drop_states(shard)
+            self.say(Warm(checkpoints=self._models.warm))  # before the slot is free
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))
@@ -100,6 +112,23 @@ class Engine:
             drop_states(shard)
             details = {"shard": order.shard_id, "attempt": order.attempt}
             self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
+
+
+def run_with_room(runner: Runner, shard: ShardRun) -> list[MadeFile]:
+    """Run a shard; while a disk of this computer is full, wait, and go on from what is saved.
+
+    Raises:
+        InterruptedShard: the consumer asked for it.
+        Exception: the runner's; the shard would fail again.
+    """
+    while True:
+        try:
+            return runner.run(shard, shard.order.work)
+        except Exception as error:
+            if not is_full_disk(error):
+                raise
+            log.warning("shard %s waits for room: %s", shard.order.shard_id, error)
+            pause_for(shard, f"room on its disk: {error}", LONGEST_PAUSE_SECONDS)
 
 
 def run() -> None:

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,10 +58,12 @@ class ShardRun:
     done: int = 0
     saved_step: int = 0
     curves: Curves = field(default_factory=dict)
+    notice: str | None = None  # what hinders it now, for people
+    is_hasty: bool = False  # it does not wait for the artifact store
+    next_word: float = field(default_factory=time.monotonic)
     before_return: Callable[[], None] = lambda: None  # saves what was not saved by its time
     _save_seconds: float = 0.0
     _step_began: float = field(default_factory=time.monotonic)
-    _next_word: float = field(default_factory=time.monotonic)
     _next_preview: float = field(default_factory=time.monotonic)
     _next_save: float = 0.0
 
@@ -84,9 +87,10 @@ class ShardRun:
                 saved_step=self.saved_step,
                 memory_bytes=peak,
                 curves=self.curves,
+                notice=self.notice,
             )
         )
-        self._next_word = time.monotonic() + self.settings.report_seconds
+        self.next_word = time.monotonic() + self.settings.report_seconds
 
     def between_steps(self) -> None:
         """Obey, and tell at times how far it is: for what goes on in small steps.
@@ -96,7 +100,7 @@ class ShardRun:
         """
         self._step_began = time.monotonic()
         self.obey(self.interrupt())
-        if time.monotonic() >= self._next_word:
+        if time.monotonic() >= self.next_word:
             self.say_working()
 
     @property
@@ -118,7 +122,7 @@ class ShardRun:
         executor.shutdown(wait=False)
         done, changed_at = self.done, time.monotonic()
         while wait([future], ASK_SECONDS).not_done:
-            if self.done != done:
+            if self.done != done or self.notice is not None:
                 done, changed_at = self.done, time.monotonic()
             if time.monotonic() - changed_at < self.settings.engine_load_seconds:
                 self.between_steps()
@@ -139,6 +143,15 @@ class ShardRun:
         """Want to save for the first time after so long, and then again."""
         self._save_seconds = seconds
         self._next_save = time.monotonic() + seconds
+
+    @contextmanager
+    def hastily(self) -> Iterator[None]:
+        """Within, ask the artifact store once: the shard goes on if it does not answer."""
+        self.is_hasty = True
+        try:
+            yield
+        finally:
+            self.is_hasty = False
 
     def wants_save(self, interrupt: Interrupt | None) -> bool:
         """Whether the state should be saved now: at times, and before it is handed back."""

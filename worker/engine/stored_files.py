@@ -11,7 +11,7 @@ from diffusion.checkpoints import RegressorCheckpoint, load_regressor
 from diffusion.judge import AgeJudge, load_judge
 from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore
-from jobs.errors import ArtifactStoreError
+from jobs.errors import ArtifactFileChangedError
 from jobs.works import FileReference
 
 
@@ -19,12 +19,13 @@ def read_stored(artifacts: ArtifactStore, reference: FileReference) -> bytes:
     """The bytes of this file.
 
     Raises:
-        ArtifactStoreError: it cannot be read, or is another file than the order means.
+        ArtifactFileChangedError: it is another file than the order means.
+        ArtifactStoreError: it cannot be read.
     """
     content = artifacts.read_bytes(reference.path)
     found = hashlib.sha256(content).hexdigest()
     if found != reference.sha256:
-        raise ArtifactStoreError(
+        raise ArtifactFileChangedError(
             f"{reference.path} has SHA-256 {found}, not {reference.sha256}: "
             "the artifact store holds another file",
             path=reference.path,

@@ -1,8 +1,6 @@
-"""A dispatcher that the test moves pass by pass, a network that fails, and handles on processes."""
+"""A dispatcher that the test moves pass by pass, and handles on processes."""
 
 import contextlib
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -107,73 +105,3 @@ def _engine(pid: int) -> psutil.Process | None:
 def engine_of() -> Callable[[Any], psutil.Process]:
     """Gives the engine process of a worker."""
     return lambda program: _wait_for(lambda: _engine(program.pid), 30, "for an engine")
-
-
-class TcpProxy:
-    """Real connections to a server that can be held up and be let go on."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._flows = threading.Event()
-        self._flows.set()
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._threads: list[threading.Thread] = []
-        self._start(self._accept)
-
-    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def hold(self) -> None:
-        """Nothing gets through, in either direction; connections stay open."""
-        self._flows.clear()
-
-    def let_go(self) -> None:
-        """All that was held up arrives, late."""
-        self._flows.set()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                try:
-                    far = socket.create_connection(("127.0.0.1", self._target))
-                except OSError:
-                    near.close()
-                    continue
-                self._sockets += [near, far]
-                self._start(self._pump, near, far)
-                self._start(self._pump, far, near)
-
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self._flows.wait()
-                target.sendall(data)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._threads[0].join(10)
-        self._listener.close()
-        self.let_go()
-        for end in self._sockets:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-        for end in self._sockets:
-            end.close()
-
-
-@pytest.fixture
-def proxy(redis_server: Any) -> Iterator[TcpProxy]:
-    """A way to the test's Redis that can be held up."""
-    proxy = TcpProxy(redis_server.port)
-    yield proxy
-    proxy.close()

@@ -67,7 +67,7 @@ def test_a_holder_heard_in_the_pass_that_finds_it_silent_is_not_taken_back(
     passes, job, held, shard, wait_for
 ):
     worker, message = held
-    roster = passes.dispatcher._roster
+    roster = passes.dispatcher._arbiter._roster
     wait_for(lambda: roster._clock() - roster._leases_since > 2 * LEASE)  # nobody reads meanwhile
     worker.beat((message.shard_id, 1))
 

@@ -138,13 +138,13 @@ def test_a_worker_cut_off_and_taken_over_is_stopped_when_it_comes_back(
     system.wait_done(job.id, 40)
     engine = engine_of(cut_off)
     engine.send_signal(signal.SIGSTOP)  # so that it still runs when it comes back
-    proxy.hold()
+    proxy.blackhole()
     system.start_worker(**QUICK)
     wait_for(lambda: shard(job).attempt == 2 and shard(job).status == "running")
     assert shard(job).losses == 1
     taken_over_by = shard(job).worker
 
-    proxy.let_go()
+    proxy.restore()
     engine.send_signal(signal.SIGCONT)
 
     assert system.wait_ended(job.id).status == "succeeded"
@@ -188,6 +188,7 @@ def test_a_message_beside_a_free_slot_ends_the_consumer(system, submit, wait_for
     assert worker.stop() == EXIT_STUCK
 
 
+@pytest.mark.both_databases
 def test_a_second_dispatcher_waits_and_takes_over(system, submit, scripted_worker, wait_for):
     first = system.start_dispatcher()
     worker = scripted_worker("a")

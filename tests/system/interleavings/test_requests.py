@@ -11,6 +11,8 @@ from jobs.messages import Report, ReportStatus
 from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Shard
 
+pytestmark = pytest.mark.both_databases
+
 
 def finish(database, job_id, start):
     """Record the end of all shards as the dispatcher does."""

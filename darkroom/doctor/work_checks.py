@@ -1,0 +1,110 @@
+"""Who works: the dispatcher, the workers, and jobs that nobody can run."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from darkroom.doctor.database_checks import opened
+from darkroom.doctor.findings import Finding, ok, problem, warning
+from jobs import __version__, store
+from jobs.contract import ACTIVE, JobStatus
+from jobs.facts import DISPATCHER, read_fact
+from jobs.messages import PROTOCOL
+from jobs.queue_facts import online_since
+from jobs.settings import DatabaseSettings
+from jobs.tables import Job, Shard, Worker
+
+DISPATCHER_IS_SILENT = timedelta(seconds=60)
+STUCK = timedelta(minutes=10)
+
+
+def check_work(settings: DatabaseSettings) -> Iterator[Finding]:
+    """Whether jobs that are submitted will run."""
+    with opened(settings) as database, database.read() as session:
+        yield _dispatcher(session)
+        workers = store.workers_heard_since(session, online_since())
+        yield from _workers(list(workers))
+        yield from _hindered(session)
+        yield from _stuck(session, list(workers))
+
+
+def _dispatcher(session: Session) -> Finding:
+    fact = read_fact(session, DISPATCHER)
+    if fact is None:
+        return problem("dispatcher", "it has never run", "start `darkroom dispatcher`")
+    silence = abs(datetime.now(UTC) - datetime.fromisoformat(fact["said_at"]))
+    where = f"process {fact['pid']} on {fact['host']}"
+    if silence > DISPATCHER_IS_SILENT:
+        return problem(
+            "dispatcher",
+            f"it was last heard {silence.total_seconds():.0f} s ago ({where})",
+            "start `darkroom dispatcher`; if it runs, see its log",
+        )
+    if fact["version"] != __version__:
+        return warning(
+            "dispatcher",
+            f"it is version {fact['version']}, and this is {__version__} ({where})",
+            "restart it",
+        )
+    return ok("dispatcher", f"was heard {silence.total_seconds():.0f} s ago ({where})")
+
+
+def _workers(workers: list[Worker]) -> Iterator[Finding]:
+    if not workers:
+        yield problem("workers", "none is online", "start `darkroom worker` where a GPU is")
+    for each in workers:
+        told = f"{each.id} on {each.capabilities.get('device', 'no device yet')}"
+        if each.protocol != PROTOCOL:
+            yield problem(
+                "workers",
+                f"{told} speaks protocol {each.protocol}, not {PROTOCOL}: it gets no work",
+                "install the dispatcher's version there",
+            )
+        elif each.version != __version__:
+            yield warning(
+                "workers",
+                f"{told} is version {each.version}, and this is {__version__}",
+                "install the same version everywhere",
+            )
+        elif not each.slots:
+            yield warning(
+                "workers",
+                f"{told} takes no work",
+                "it loads, or leaves: see its log if it stays so",
+            )
+        else:
+            yield ok("workers", told)
+
+
+def _hindered(session: Session) -> Iterator[Finding]:
+    running = (Shard.status == JobStatus.RUNNING, Shard.notice.is_not(None))
+    for notice in session.scalars(select(Shard.notice).where(*running).distinct().limit(5)):
+        yield problem("workers", str(notice), "it goes on by itself once that is over")
+
+
+def _stuck(session: Session, workers: list[Worker]) -> Iterator[Finding]:
+    """Kinds that have waited for long, with nobody who could run them."""
+    served = {kind for each in workers for kind in each.capabilities.get("kinds", ())}
+    rows = session.execute(
+        select(Shard.kind, func.count(), func.min(Job.created_at))
+        .join(Job, Job.id == Shard.job_id)
+        .where(
+            Shard.status == JobStatus.QUEUED,
+            Job.status.in_(ACTIVE),
+            Shard.kind != "assemble",
+            Job.created_at < datetime.now(UTC) - STUCK,
+            ~store.waits_for_parents(),
+        )
+        .group_by(Shard.kind)
+    )
+    for kind, count, oldest in rows:
+        age = datetime.now(UTC) - oldest.replace(tzinfo=UTC)
+        told = f"{count} shards of {kind} wait, the first for {age.total_seconds() / 60:.0f} min"
+        if kind in served:
+            yield ok("jobs", f"{told}: workers for it are busy")
+        else:
+            yield problem(
+                "jobs", f"{told}, and no worker online runs {kind}", "start one that does"
+            )

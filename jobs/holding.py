@@ -1,0 +1,56 @@
+"""A hold on all files: while a backup copies them, none is deleted.
+
+Whoever holds says so every few seconds. A hold that was not renewed for a minute is over, so that a
+killed backup holds nothing for long.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from jobs.database import Database
+from jobs.facts import BACKUP, drop_fact, keep_fact, read_fact
+
+RENEW_SECONDS = 10.0
+OVER_AFTER = timedelta(seconds=60)
+
+
+def are_files_held(session: Session) -> bool:
+    """Whether no file may be deleted now."""
+    fact = read_fact(session, BACKUP)
+    if fact is None:
+        return False
+    return abs(datetime.now(UTC) - datetime.fromisoformat(fact["said_at"])) < OVER_AFTER
+
+
+@contextmanager
+def hold_files(database: Database) -> Iterator[None]:
+    """Within, no file that a row named at the beginning is deleted."""
+    _say(database)
+    has_ended = threading.Event()
+
+    def renew() -> None:
+        while not has_ended.wait(RENEW_SECONDS):
+            try:
+                _say(database)
+            except SQLAlchemyError:  # locked for a moment: the hold lasts longer than that
+                continue
+
+    renewer = threading.Thread(target=renew, name="hold", daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        renewer.join()
+        with database.write() as session:
+            drop_fact(session, BACKUP)
+
+
+def _say(database: Database) -> None:
+    with database.write() as session:
+        keep_fact(session, BACKUP, {"said_at": datetime.now(UTC).isoformat()})

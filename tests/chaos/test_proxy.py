@@ -1,0 +1,111 @@
+"""The failing network itself, before a real Redis."""
+
+import socket
+import threading
+import time
+
+import pytest
+import redis
+
+from jobs.redis_access import connect
+from tests.chaos.proxy import Direction
+
+
+@pytest.fixture
+def client(proxy):
+    client = connect(f"redis://127.0.0.1:{proxy.port}/0", 0.5)
+    yield client
+    client.close()
+
+
+def test_everything_gets_through_at_first(proxy, client):
+    value = bytes(1_000_000)
+    client.set("large", value)
+    assert client.get("large") == value
+    assert proxy.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "arrives"), [(Direction.TO_TARGET, False), (Direction.TO_CLIENT, True)]
+)
+def test_a_black_hole_swallows_one_direction(proxy, client, redis_server, direction, arrives):
+    client.ping()
+    proxy.blackhole(direction)
+    with pytest.raises(redis.exceptions.TimeoutError):
+        client.set("word", "said")
+    with redis_server.client() as direct:
+        assert bool(direct.exists("word")) is arrives
+
+    proxy.restore()
+    assert client.ping()
+
+
+def test_what_was_held_up_arrives_late(proxy, redis_server):
+    patient = connect(f"redis://127.0.0.1:{proxy.port}/0", 10)
+    patient.ping()
+    proxy.blackhole()
+    said = threading.Thread(target=patient.set, args=("word", "said"))
+    said.start()
+    with redis_server.client() as direct:
+        assert not direct.exists("word")
+        proxy.restore()
+        said.join(10)
+        assert direct.get("word") == b"said"
+    patient.close()
+
+
+def test_a_new_connection_opens_into_a_black_hole_and_hears_nothing(proxy, client):
+    proxy.blackhole()
+    with pytest.raises(redis.exceptions.TimeoutError):
+        client.ping()
+
+
+def test_what_is_under_way_is_lost_with_a_cut_connection(proxy, client, redis_server):
+    client.ping()
+    proxy.blackhole(Direction.TO_TARGET)
+    with pytest.raises(redis.exceptions.TimeoutError):
+        client.set("word", "said")
+    proxy.cut()
+    proxy.restore()
+    assert client.ping()
+    with redis_server.client() as direct:
+        assert not direct.exists("word")
+
+
+def test_a_delay_is_added_each_way(proxy, client):
+    client.ping()
+    proxy.delay(0.1)
+    began = time.monotonic()
+    client.ping()
+    assert 0.2 <= time.monotonic() - began < 0.5
+    proxy.delay(0, Direction.TO_CLIENT)
+    began = time.monotonic()
+    client.ping()
+    assert 0.1 <= time.monotonic() - began < 0.2
+
+
+def test_a_cut_resets_who_waits_for_an_answer_and_lets_it_connect_again(proxy, client):
+    with socket.create_connection(("127.0.0.1", proxy.port), 5) as waiting:
+        waiting.sendall(b"PING\r\n")
+        assert waiting.recv(100) == b"+PONG\r\n"
+        proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            waiting.recv(100)
+    assert client.ping()
+
+
+def test_who_is_refused_cannot_connect_until_it_ends(proxy, client):
+    proxy.refuse()
+    for _ in range(2):
+        with pytest.raises(redis.exceptions.ConnectionError):
+            client.ping()
+    proxy.restore()
+    assert client.ping()
+
+
+def test_a_target_that_is_down_is_a_connection_that_closes(proxy, client, redis_server):
+    redis_server.kill()
+    with pytest.raises(redis.exceptions.ConnectionError):
+        client.ping()
+    redis_server.start()
+    assert client.ping()
