@@ -13,6 +13,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import ErrorInfo, JobStatus
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
+from jobs.standings import Standings
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
 
@@ -73,11 +74,12 @@ class LossWatch:
         for attempt in silent:
             if not self._is_silent(attempt.shard_id, attempt.attempt, attempt.worker):
                 continue  # heard among the messages of this pass
-            shard = session.get_one(Shard, attempt.shard_id)
+            shard = session.get_one(Shard, attempt.shard_id, populate_existing=True)
             job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)
-                recorder.record_report(session, report, outcome)
+                standings = Standings(session, [shard.id])
+                recorder.record_report(session, report, outcome, standings)
                 continue
             error = ErrorInfo(
                 code="worker_lost",

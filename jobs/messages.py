@@ -162,8 +162,8 @@ class Order(Contract):
     shard_id: str = ""
     attempt: int = 0
     seq: int = 0
-    protocol: int = Field(PROTOCOL, description="Of the dispatcher.")
-    version: str = Field("", description="Of the dispatcher, where that matters.")
+    protocol: int = Field(0, description="Of the dispatcher, where that matters.")
+    version: str = Field("", description="The same.")
 
 
 class UnknownOrder(BaseModel):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus
@@ -263,14 +264,15 @@ def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
         seen["usage"] = heard.usage.model_dump() if heard.usage else None
     else:
         seen |= {"slots": 0, "capabilities": {}, "usage": None}
-    known = session.get(Worker, heard.worker)
-    if known is None:
+    statement = update(Worker).where(Worker.id == heard.worker).values(**seen)
+    known: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # of an UPDATE
+        statement.execution_options(synchronize_session=False)
+    )
+    if known.rowcount == 0:
         kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
         session.execute(delete(Worker).where(~kept))
         session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
-        return
-    for name, value in seen.items():
-        setattr(known, name, value)
+        session.flush()
 
 
 def running_shards(session: Session) -> dict[str, list[str]]:

@@ -157,7 +157,7 @@ class DispatcherStreams:
         for worker, order in orders:
             pipeline.xadd(
                 _orders_key(worker),
-                {FIELD: order.model_dump_json()},
+                {FIELD: order.model_dump_json(exclude_defaults=True)},  # older workers know it
                 maxlen=ORDERS_MAXLEN,
                 approximate=True,
             )

@@ -80,15 +80,19 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
     )
 
 
-def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
-    """Write what a worker says of an attempt, if its word counts."""
-    has_moved = _hold(session, report) or resume_holder(
-        session, report.shard_id, report.attempt, report.worker
+def record_report(
+    session: Session, report: Report, max_losses: int, *, may_wait: bool = True
+) -> Recorded:
+    """Write what a worker says of an attempt, if its word counts; `may_wait`: it may be queued."""
+    has_moved = may_wait and (
+        _hold(session, report)
+        or resume_holder(session, report.shard_id, report.attempt, report.worker)
     )
     values = _reported_values(report)
     if report.status is ReportStatus.LOST:
         values |= _loss_values(report.error, values["saved_step"], max_losses)
-    counts = _changed(session, update(Shard).where(*_guard(report)).values(**values))
+    statement = update(Shard).where(*_guard(report)).values(**values)
+    counts = _changed(session, statement.execution_options(synchronize_session=False))
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import JobStatus, WorkerView
-from jobs.messages import PROTOCOL, OrderType
+from jobs.messages import PROTOCOL, OrderType, ReportStatus
 from jobs.redis_access import connect
 from jobs.streams import FIELD, REPORTS
 from tests.system.conftest import System, eventually
@@ -30,6 +30,14 @@ def say(system: System, message: dict[str, Any]) -> None:
     client = connect(system.settings.redis_url, 5)
     client.xadd(REPORTS, {FIELD: json.dumps(message)})
     client.close()
+
+
+def said_to(system: System, worker: str) -> set[str]:
+    """The names of all fields in the orders to this worker."""
+    client = connect(system.settings.redis_url, 5)
+    entries: Any = client.xrange(f"darkroom:orders:{worker}")
+    client.close()
+    return {name for _, fields in entries for name in json.loads(fields[FIELD.encode()])}
 
 
 def find(system: System, name: str) -> WorkerView | None:
@@ -63,12 +71,18 @@ def test_a_heartbeat_of_another_shape_lists_its_worker_and_gets_no_work(
     assert find(system, "nameless-2") is None
     told = scripted_worker("newer-1").wait_order(OrderType.INCOMPATIBLE)
     assert (told.protocol, told.version) == (PROTOCOL, "0.1.0")
+    assert not said_to(system, "newer-1") - {"type", "protocol", "version"}
     job = system.submit(checkpoint=checkpoint, **SMALL)
     say(system, beat)
     same = scripted_worker("same-1")
     same.beat()
     eventually(same.take_message)
-    assert system.service.list_shards(job.id)[0].worker == "same-1"
+    shard = system.service.list_shards(job.id)[0]
+    assert shard.worker == "same-1"
+    same.report(shard.id, 1, ReportStatus.RUNNING)
+    same.wait_order(OrderType.ACKNOWLEDGE)
+    # Nothing that an older worker would not know.
+    assert said_to(system, "same-1") == {"type", "shard_id", "attempt", "seq"}
 
 
 def test_a_worker_of_another_version_stays_says_so_once_and_understands_what_it_can(
