@@ -12,7 +12,7 @@ from jobs import __version__, store
 from jobs.contract import ACTIVE, JobStatus
 from jobs.facts import DISPATCHER, read_fact
 from jobs.messages import PROTOCOL
-from jobs.queue_views import online_since
+from jobs.queue_facts import online_since
 from jobs.settings import DatabaseSettings
 from jobs.tables import Job, Shard, Worker
 
