@@ -29,6 +29,6 @@ USER root
 ARG TORCH_INDEX=""
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
     --constraint /darkroom/constraints.txt torch \
-    && pip install --no-cache-dir --constraint /darkroom/constraints.txt typst
+    && pip install --no-cache-dir --constraint /darkroom/constraints.txt typst nvidia-ml-py
 USER darkroom
 CMD ["worker"]

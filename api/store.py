@@ -197,5 +197,7 @@ def check_writable(path: str) -> None:
 
 def _hashed(file: BinaryIO) -> tuple[bytes, int]:
     """SHA-256 and length of a file."""
-    hashing = hashlib.file_digest(file, "sha256")
+    hashing = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        hashing.update(chunk)
     return hashing.digest(), file.tell()

@@ -141,7 +141,7 @@ class Guard:
             return None
         self._check_host()
         self._check_origin()
-        if request.path == STORE_PATH or request.path.startswith(f"{STORE_PATH}/"):
+        if _is_for_workers():
             self._check_worker_key()
             return None
         if not self._keys:
@@ -220,6 +220,12 @@ def _name_of_key(key: str, known_keys: Mapping[str, str]) -> str | None:
         if hmac.compare_digest(known.encode(), key.encode()):
             found = name
     return found
+
+
+def _is_for_workers() -> bool:
+    """Whether it is the artifact store that is asked, by its path or by what would answer."""
+    paths = [request.path] if request.url_rule is None else [request.path, request.url_rule.rule]
+    return any(path == STORE_PATH or path.startswith(f"{STORE_PATH}/") for path in paths)
 
 
 def _needs_no_key() -> bool:

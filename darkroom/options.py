@@ -1,21 +1,24 @@
 """Options and settings that several commands share."""
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from darkroom.client import Client
+from jobs.artifacts import is_http
+from jobs.http_files import refusal_of
 from jobs.logs import configure_logging
-from jobs.settings import Settings
+from jobs.redis_access import RedisRefusedError, check_redis, masked
+from jobs.settings import Settings, WorkerSettings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")  # in a URL
-
+EX_CONFIG = 78  # sysexits.h; supervisors of ours do not start such a program again
+SECRETS = ("api_keys", "worker_keys", "artifacts_key")
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 url_option = click.option(
@@ -64,15 +67,45 @@ def read_settings(kind: type[SettingsT], **given: Any) -> SettingsT:
     return settings
 
 
+class RefusedError(click.ClickException):
+    """The settings can never work, however often the program is started."""
+
+    exit_code = EX_CONFIG
+
+
+def require_redis(settings: Settings) -> None:
+    """End if Redis refuses its URL; that it is away is no reason.
+
+    Raises:
+        RefusedError: a wrong password, certificate or URL.
+    """
+    try:
+        check_redis(settings.redis_url)
+    except RedisRefusedError as error:
+        raise RefusedError(str(error)) from error
+
+
+def require_store(settings: WorkerSettings) -> None:
+    """End if an artifact store over HTTP refuses the worker's key; that it is away is no reason.
+
+    Raises:
+        RefusedError: a wrong or missing key, or a wrong URL.
+    """
+    if is_http(settings.artifacts_url):
+        refusal = refusal_of(settings.artifacts_url, settings.artifacts_key)
+        if refusal is not None:
+            raise RefusedError(refusal)
+
+
 def _explain(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    return "\n".join(
-        f"DARKROOM_{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}, "
-        f"not {_without_password(problem['input'])}"
-        for problem in error.errors()
-    )
+    return "\n".join(map(_explain_one, error.errors()))
 
 
-def _without_password(value: Any) -> str:
-    return _PASSWORD.sub(r"\1***@", repr(value))
+def _explain_one(problem: ErrorDetails) -> str:
+    setting, *rest = (str(part) for part in problem["loc"])
+    if setting in SECRETS:  # neither its value nor a key of it is shown
+        return f"DARKROOM_{setting.upper()}: {problem['msg']}"
+    name = ".".join([setting, *rest]).upper()
+    return f"DARKROOM_{name}: {problem['msg']}, not {masked(repr(problem['input']))}"

@@ -48,11 +48,12 @@ class Stop:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a stack keeps its data, where it listens and how many workers it has."""
+    """Where a stack keeps its data, where it listens, how many workers and GPUs it has."""
 
     data_dir: Path
     settings: WebSettings
     workers: int
+    gpus: int = 0
 
 
 def run(plan: Plan, output: TextIO, on_ready: Callable[[str], None]) -> None:
@@ -107,9 +108,22 @@ def programs(
     web = [*darkroom, "web", "--listen-fd", str(listener.fileno())]
     yield Program("web", web, PROGRAMS, environment, (line, listener.fileno()))
     for number in range(1, plan.workers + 1):
+        # in turn, where there are several GPUs; a device that was set is for all
+        own = {"DARKROOM_DEVICE": f"cuda:{(number - 1) % plan.gpus}"} if plan.gpus > 1 else {}
         yield Program(
-            f"worker-{number}", [*darkroom, "worker"], WORKERS, environment, (line,), WORKER_GRACE
+            f"worker-{number}",
+            [*darkroom, "worker"],
+            WORKERS,
+            environment | own | _chosen_device(),
+            (line,),
+            WORKER_GRACE,
         )
+
+
+def _chosen_device() -> dict[str, str]:
+    """The device that the user set for all workers; with `auto` each takes its own."""
+    device = os.environ.get("DARKROOM_DEVICE", "auto")
+    return {} if device == "auto" else {"DARKROOM_DEVICE": device}
 
 
 def wait_until_ready(

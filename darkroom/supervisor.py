@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TextIO
 
+from darkroom.options import EX_CONFIG
+
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.2  # s before the first restart; doubled with each one
@@ -59,6 +61,7 @@ class Child:
         self._output = output
         self._delay = FIRST_DELAY
         self._restart_at: float | None = None
+        self.has_given_up = False
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -82,7 +85,12 @@ class Child:
                 self._output.write(self.program.name, raw.decode(errors="replace").rstrip())
 
     def keep_running(self) -> None:
-        """Look once: when the process has died, plan its restart; when that is due, restart."""
+        """Look once: when the process has died, plan its restart; when that is due, restart.
+
+        One that ended because of its settings is not started again.
+        """
+        if self.has_given_up:
+            return
         now = time.monotonic()
         if self._restart_at is not None:
             if now >= self._restart_at:
@@ -91,6 +99,10 @@ class Child:
             return
         status = self.process.poll()
         if status is None:
+            return
+        if status == EX_CONFIG:
+            self.has_given_up = True
+            log.error("%s cannot work with its settings and stays ended", self.program.name)
             return
         if now - self._started_at >= STABLE_SECONDS:
             self._delay = FIRST_DELAY
@@ -128,6 +140,11 @@ class Supervisor:
     def start(self, program: Program) -> None:
         """Start a program and keep it running from now on."""
         self.children.append(Child(program, self._output))
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether no child will ever run again."""
+        return all(child.has_given_up for child in self.children)
 
     def keep_running(self) -> None:
         """Look once after every child."""

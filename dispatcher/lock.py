@@ -73,6 +73,7 @@ class AdvisoryLock:
             is_reader=True, isolation_level="AUTOCOMMIT"
         )
         self._connection: Connection | None = None
+        self._has_taken = False
 
     def try_acquire(self) -> bool:
         """Take it, unless another session holds it.
@@ -84,15 +85,16 @@ class AdvisoryLock:
             self._connection = self._engine.connect()
             self._connection.detach()  # closing it then ends the session
         try:
-            taken = text(f"SELECT pg_try_advisory_lock({DISPATCHER_LOCK})")
-            return bool(self._connection.scalar(taken))
+            take = text(f"SELECT pg_try_advisory_lock({DISPATCHER_LOCK})")
+            self._has_taken = bool(self._connection.scalar(take))
         except SQLAlchemyError:
             self.release()
             raise
+        return self._has_taken
 
     def is_held(self) -> bool:
         """Whether the session that took it still lives."""
-        if self._connection is None:
+        if self._connection is None or not self._has_taken:
             return False
         try:
             self._connection.execute(text("SELECT 1"))
@@ -103,7 +105,7 @@ class AdvisoryLock:
 
     def release(self) -> None:
         """End the session, and its lock with it."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._has_taken = self._connection, None, False
         if connection is not None:
             with contextlib.suppress(SQLAlchemyError):  # it may have ended by itself
                 connection.close()

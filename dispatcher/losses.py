@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from jobs import store, transitions
+from jobs import transitions
 from jobs.artifacts import ArtifactStore
-from jobs.contract import ErrorInfo, JobStatus
+from jobs.contract import ErrorInfo
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
 from jobs.standings import Standings
+from jobs.store import HeldShard
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
 
@@ -40,13 +41,11 @@ class LossWatch:
         self._artifacts = artifacts
         self._lease_seconds = lease_seconds
 
-    def find_silent(self, session: Session) -> list[SilentAttempt]:
+    def find_silent(self, held: Sequence[HeldShard]) -> list[SilentAttempt]:
         """Held attempts whose lease has run out, with the manifest if they finished unheard."""
         silent = []
-        for shard in store.active_shards(session):
+        for shard in held:
             worker = shard.holder
-            if worker is None or shard.status != JobStatus.RUNNING:
-                continue
             if not self._is_silent(shard.id, shard.attempt, worker):
                 continue
             try:

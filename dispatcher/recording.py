@@ -7,12 +7,24 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dispatcher.metering import Meter
 from dispatcher.roster import Roster
-from jobs import store, transitions
+from jobs import __version__, store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
-from jobs.messages import Heartbeat, Hint, Order, OrderType, Report, ReportStatus
+from jobs.estimates import judge
+from jobs.messages import (
+    PROTOCOL,
+    Heartbeat,
+    Hint,
+    Order,
+    OrderType,
+    Report,
+    ReportStatus,
+    Stranger,
+)
 from jobs.standings import Standings
 from jobs.tables import Job, Shard
+from jobs.timings import add_timing, device_words
 from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
@@ -25,7 +37,7 @@ class Outcome:
     orders: list[tuple[str, Order]] = field(default_factory=list)
     touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
     hinted: set[str] = field(default_factory=set)
-    returned: list[str] = field(default_factory=list)  # shards that were handed back
+    returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
 
@@ -34,7 +46,7 @@ class Outcome:
         self.touched[job_id] = self.touched.get(job_id, False) or is_change
 
 
-def newest(messages: Iterable[Report | Heartbeat | Hint]) -> list[Report | Heartbeat]:
+def newest(messages: Iterable[Report | Heartbeat | Hint | Stranger]) -> list[Report | Heartbeat]:
     """The newest of each attempt's reports and of each worker's heartbeats, at the first's place.
 
     They are states, not events: what one of them says holds for all that it replaces, and its
@@ -55,20 +67,26 @@ def newest(messages: Iterable[Report | Heartbeat | Hint]) -> list[Report | Heart
 class Recorder:
     """Turns messages into guarded writes."""
 
-    def __init__(self, roster: Roster, max_losses: int) -> None:
-        """Tell `roster` what is heard; a shard fails at `max_losses`."""
+    def __init__(self, roster: Roster, max_losses: int, meter: Meter | None = None) -> None:
+        """Tell `roster` what is heard; a shard fails at `max_losses`; `meter` times attempts."""
         self._roster = roster
         self._max_losses = max_losses
+        self._meter = meter or Meter()
         self._notices: dict[str, str] = {}  # shard → what was recorded last
 
     def record(
-        self, session: Session, messages: Iterable[Report | Heartbeat | Hint], outcome: Outcome
+        self,
+        session: Session,
+        messages: Iterable[Report | Heartbeat | Hint | Stranger],
+        outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
         heard = list(messages)
         for message in heard:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
+            elif isinstance(message, Stranger):
+                self._record_stranger(session, message, outcome)
             else:
                 self._roster.hear(message)
         said = newest(heard)
@@ -96,15 +114,18 @@ class Recorder:
             _stop_unless_it_may_run(standings, report.worker, attempt, outcome)
             return
         if report.status is ReportStatus.RUNNING:
+            if recorded.is_change:
+                self._meter.begin(report.shard_id, report.attempt)
             return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
+            self._note_timing(session, shard, report)
             store.add_artifacts(session, shard, report.artifacts)
             job = session.get_one(Job, shard.job_id)
             store.add_trained_checkpoints(session, job, report.artifacts)
             outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
-            outcome.returned.append(shard.id)
+            outcome.returned.append((shard.id, report.worker))
         elif report.status is ReportStatus.LOST:
             log.warning(
                 "shard %s lost its engine (attempt %d on %s, loss %d): %s",
@@ -114,6 +135,15 @@ class Recorder:
                 shard.losses,
                 report.error.message if report.error else "no reason given",
             )
+
+    def _note_timing(self, session: Session, shard: Shard, report: Report) -> None:
+        """How long a whole shard takes on that device; one that was resumed does not say."""
+        seconds = self._meter.end(shard.id, report.attempt)
+        device = device_words(self._roster.capabilities_of(report.worker))
+        if seconds is None or report.attempt != 1 or device is None:
+            return
+        job = session.get_one(Job, shard.job_id)
+        add_timing(session, shard, device, unit_of(job), seconds)
 
     def _is_new_notice(self, report: Report) -> bool:
         """Whether pages have to show something else than before."""
@@ -126,6 +156,10 @@ class Recorder:
         self, session: Session, beat: Heartbeat, outcome: Outcome, standings: Standings
     ) -> None:
         store.note_worker(session, beat)
+        is_drained = beat.worker in self._roster.drained
+        if is_drained != beat.draining:  # a worker that leaves does not listen to the second
+            order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
+            outcome.orders.append((beat.worker, Order(type=order_type)))
         for running in beat.running:
             attempt = (running.shard_id, running.attempt)
             if standings.may_wait(*attempt) and transitions.resume_holder(
@@ -137,6 +171,20 @@ class Recorder:
                 outcome.touch(shard.job_id, is_change=True)
             _stop_unless_it_may_run(standings, beat.worker, attempt, outcome)
 
+    def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
+        """It is listed and told, and nothing that it says of shards is understood."""
+        store.note_worker(session, stranger)
+        if self._roster.hear_stranger(stranger.worker):
+            log.warning(
+                "worker %s (version %s) speaks protocol %d, not %d: it gets no work",
+                stranger.worker,
+                stranger.version,
+                stranger.protocol,
+                PROTOCOL,
+            )
+            order = Order(type=OrderType.INCOMPATIBLE, protocol=PROTOCOL, version=__version__)
+            outcome.orders.append((stranger.worker, order))
+
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Bring the touched jobs up to their shards, and stop what works for an ended job."""
         for job_id in list(outcome.touched):
@@ -146,6 +194,15 @@ class Recorder:
         for job_id in outcome.touched.keys() | outcome.hinted:
             self._look_at_job(session, job_id, outcome)
 
+    def finish_broken(self, session: Session, job_ids: Iterable[str], outcome: Outcome) -> None:
+        """Jobs with a shard of which no message could be made fail, and are told of."""
+        late = Outcome()
+        for job_id in job_ids:
+            late.touch(job_id, is_change=True)
+        self.finish(session, late)
+        outcome.orders += late.orders
+        outcome.updates += late.updates
+
     def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
         job = store.find_job(session, job_id)
         if job is None:
@@ -153,6 +210,7 @@ class Recorder:
         session.refresh(job)
         if JobStatus(job.status).has_ended:
             outcome.orders += _stop_orders(session, job_id)
+            judge(session, job)
         outcome.updates.append(
             JobUpdate(
                 job_id=job.id,

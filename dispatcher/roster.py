@@ -6,10 +6,12 @@ All times are of this process's monotonic clock: the clocks of workers are only 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobs.messages import PROTOCOL, Heartbeat, Report
 
 Clock = Callable[[], float]
+TELL_SECONDS = 30.0  # between two words to a worker of another protocol
 FORGET_SECONDS = 600.0  # a worker silent for so long is forgotten with its queue
 
 
@@ -42,6 +44,8 @@ class Roster:
         self._mentioned: dict[tuple[str, int, str], float] = {}
         self._leases_since = self._listened_at = clock()
         self.sent: dict[str, Sent] = {}
+        self.drained: frozenset[str] = frozenset()  # as the database has it
+        self._strangers: dict[str, float] = {}  # worker → when it was told
 
     def renew_leases(self) -> None:
         """Begin every lease and every wait for a report anew: the silence may have been ours."""
@@ -71,6 +75,16 @@ class Roster:
         for shard in message.running:
             self._mentioned[(shard.shard_id, shard.attempt, message.worker)] = now
 
+    def hear_stranger(self, worker: str) -> bool:
+        """A worker of another protocol was heard; True if it is to be told so (again)."""
+        now = self._clock()
+        is_due = now - self._strangers.get(worker, -TELL_SECONDS) >= TELL_SECONDS
+        if is_due:
+            self._strangers = {
+                name: at for name, at in self._strangers.items() if now - at <= FORGET_SECONDS
+            } | {worker: now}
+        return is_due
+
     def silent_seconds(self, shard_id: str, attempt: int, worker: str) -> float:
         """How long this attempt has not been heard of while we were listening."""
         mentioned = self._mentioned.get((shard_id, attempt, worker), self._leases_since)
@@ -83,19 +97,29 @@ class Roster:
             return False
         return self._clock() - known.heard_at <= self._lease_seconds
 
+    def takes_work(self, worker: str) -> bool:
+        """Whether shards may be sent to this worker."""
+        if worker in self.drained or not self.is_alive(worker):
+            return False
+        heartbeat = self._workers[worker].heartbeat
+        return heartbeat is not None and not heartbeat.draining and heartbeat.protocol == PROTOCOL
+
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""
         free: list[tuple[int, str]] = []
         for name, known in self._workers.items():
             heartbeat = known.heartbeat
-            if heartbeat is None or heartbeat.draining or heartbeat.protocol != PROTOCOL:
-                continue
-            if not self.is_alive(name):
+            if heartbeat is None or not self.takes_work(name):
                 continue
             on_the_way = {s for s, sent in self.sent.items() if sent.worker == name}
             occupied = set(known.running) | on_the_way
             free += [(len(occupied) + i, name) for i in range(heartbeat.slots - len(occupied))]
         return [name for _, name in sorted(free)]
+
+    def capabilities_of(self, worker: str) -> dict[str, Any]:
+        """What a worker tells of itself; nothing while it is not known."""
+        known = self._workers.get(worker)
+        return {} if known is None or known.heartbeat is None else known.heartbeat.capabilities
 
     def queue_of(self, worker: str) -> str:
         """The Celery queue of a worker that was heard."""

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
@@ -50,6 +50,7 @@ class ArtifactStore:
             ValueError: there is no such file system, or the key is missing.
         """
         self.url = url
+        self._fs: Any
         if is_http(url):
             self._fs, self._root = HttpFiles(url, key), ""
         else:

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from jobs.messages import ShardOrder
+from jobs.redis_access import celery_tls
 
 TASK = "darkroom.run_shard"
 KEY_PREFIX = "darkroom:"
@@ -37,6 +38,7 @@ def make_app(redis_url: str, *, timeout_seconds: float = 15) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5,
+        broker_use_ssl=celery_tls(redis_url),
         broker_transport_options={
             "global_keyprefix": KEY_PREFIX,
             "health_check_interval": 10,

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from jobs import references, store
@@ -176,10 +177,14 @@ def remove_unneeded(database: Database, artifacts: ArtifactStore, path: str) -> 
 
     It goes while nobody can come to refer to it: the same bytes may be uploaded again at any time.
     """
-    with database.write() as session:
-        if are_files_held(session) or references.is_file_needed(session, path):
-            return False
-        return _delete(artifacts, path)
+    try:
+        with database.write() as session:
+            if are_files_held(session) or references.is_file_needed(session, path):
+                return False
+            return _delete(artifacts, path)
+    except SQLAlchemyError as error:  # a slow store: the database does not wait for it for ever
+        log.warning("%s is left to be swept: %s", path, error)
+        return False
 
 
 def _delete(artifacts: ArtifactStore, path: str) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -66,6 +67,7 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
+        weakref.finalize(self, self._client.close)
 
     def cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         """The whole file."""
@@ -156,6 +158,17 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
             if response.is_redirect:
                 said += f"; it points to {response.headers.get('Location')}"
             raise PermissionError(f"{self._url} refused {method}: {said}")
+
+
+def refusal_of(url: str, key: str) -> str | None:
+    """Why the store at `url` will never open to this key; None if it does, or is away."""
+    try:
+        HttpFiles(url, key, retry_seconds=0).ls("jobs/none")
+    except (ValueError, PermissionError) as error:
+        return str(error)
+    except OSError as error:
+        log.warning("the artifact store is away, and is asked again: %s", error)
+    return None
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:

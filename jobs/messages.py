@@ -7,13 +7,13 @@ and `Heartbeat`s through the reports stream, where the API's `Hint`s arrive too.
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from jobs.contract import NO_NUL, ArtifactRole, Contract, Curves, ErrorInfo
+from jobs.contract import NO_NUL, ArtifactRole, Contract, Curves, ErrorInfo, WorkerUsage
 from jobs.works import Work
 
 # What goes into the database fits its columns: one message that did not would hold all others up.
-Kept = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
+Kept = Annotated[str, Field(pattern=NO_NUL)]
 WorkerId = Annotated[str, Field(max_length=128, pattern=NO_NUL)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 LongCount = Annotated[int, Field(ge=0, lt=2**63)]
@@ -35,7 +35,7 @@ class ArtifactRecord(Contract):
 
     role: ArtifactRole
     name: Kept = Field(max_length=200)
-    path: Kept = Field(description="Below the artifact store's URL.")
+    path: Kept = Field(max_length=500, description="Below the artifact store's URL.")
     shape: list[int]
     media_type: Kept = Field(max_length=100)
     size_bytes: LongCount
@@ -89,7 +89,7 @@ class Report(Contract):
     job_id: Kept
     shard_id: Kept
     attempt: Count
-    seq: Count = Field(ge=1, description="Grows with every report of this attempt.")
+    seq: int = Field(ge=1, lt=2**31, description="Grows with every report of this attempt.")
     status: ReportStatus
     done: Count = Field(0, description="In the unit of the job's progress.")
     saved_step: Count = Field(0, description="The newest step from which it can resume.")
@@ -114,6 +114,7 @@ class Heartbeat(Contract):
     version: Kept = Field(max_length=64)
     protocol: int = PROTOCOL
     slots: Count
+    usage: WorkerUsage | None = None
     running: list[RunningShard]
     draining: bool = False
     capabilities: dict[str, Any] = Field(default_factory=dict)
@@ -126,6 +127,21 @@ class Hint(Contract):
     job_id: Kept
 
 
+class Stranger(BaseModel):
+    """What can be read of the heartbeat of a worker that speaks another protocol.
+
+    These fields keep their names in every protocol, so that each can say of another who it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: Literal["heartbeat"]
+    worker: WorkerId
+    protocol: Count
+    host: Kept = Field("unknown", max_length=200)
+    version: Kept = Field("unknown", max_length=64)
+
+
 Message = Annotated[Report | Heartbeat | Hint, Field(discriminator="type")]
 message_adapter: TypeAdapter[Report | Heartbeat | Hint] = TypeAdapter(Message)
 
@@ -135,7 +151,9 @@ class OrderType(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"  # the report (shard, attempt, seq) is recorded or ignored for good
     STOP = "stop"  # you do not hold this attempt, or its job was canceled
-    DRAIN = "drain"  # take no more work
+    DRAIN = "drain"  # take no more work, but stay
+    RESUME = "resume"  # take work again
+    INCOMPATIBLE = "incompatible"  # you speak another protocol than we do: you get no work
 
 
 class Order(Contract):
@@ -145,3 +163,15 @@ class Order(Contract):
     shard_id: str = ""
     attempt: int = 0
     seq: int = 0
+    protocol: int = Field(0, description="Of the dispatcher, where that matters.")
+    version: str = Field("", description="The same.")
+
+
+class UnknownOrder(BaseModel):
+    """What can be read of an order of another protocol; a worker logs it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = "unknown"
+    protocol: int | None = None
+    version: str = "unknown"

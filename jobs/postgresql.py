@@ -15,10 +15,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 WRITERS_LOCK = int.from_bytes(b"darkroom")
 DISPATCHER_LOCK = int.from_bytes(b"dispatch")
 
-IDLE_WRITER_SECONDS = 5  # a writer that stands still in its transaction loses it …
-LOCK_TIMEOUT_SECONDS = 10  # … before those who wait for it give up
+LOCK_TIMEOUT_SECONDS = 10  # who waits for a writer for so long gives up
+IDLE_WRITER_SECONDS = 60  # a writer that stands still for so long loses its transaction
 STATEMENT_TIMEOUT_SECONDS = 30
-# Whoever vanishes without a word is noticed after 5 + 3 × 2 s, on both sides.
+# A machine that vanishes without a word is noticed after 5 + 3 × 2 s, on both sides.
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 CONNECT_TIMEOUT_SECONDS = 5
 SILENCE_MS = 10_000  # what is sent must be acknowledged by the other machine within this

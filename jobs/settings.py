@@ -3,12 +3,14 @@
 Every field is read from the environment as `DARKROOM_` and its name; `.env.example` lists them all.
 """
 
-from typing import Annotated
+import json
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.database_url import backend_of
+from jobs.requests import JobRequest
 
 NAME_PATTERN = r"^[A-Za-z0-9._-]{0,64}$"  # it is part of file names
 
@@ -23,9 +25,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="ignore")
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="The broker and the streams.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="The broker and the streams; rediss://:PASSWORD@HOST:PORT/0 is TLS.",
+    )
     artifacts_url: str = Field(
-        "data/artifacts", description="Folder or fsspec URL (s3://…) where files are kept."
+        "data/artifacts",
+        description="Folder, fsspec URL (s3://…) or, for a worker, https://HOST/api/v1/store.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -119,3 +125,20 @@ class WorkerSettings(Settings):
     stuck_seconds: float = Field(
         10, gt=0, description="A message that waits so long beside a free slot ends the consumer."
     )
+
+    @field_validator("kinds")
+    @classmethod
+    def _know_kinds(cls, kinds: list[str]) -> list[str]:
+        known = [get_args(each.model_fields["kind"].annotation)[0] for each in get_args(JobRequest)]
+        for kind in kinds:
+            if kind not in known:
+                raise ValueError(f"{kind!r} is no kind of job; known are {', '.join(known)}")
+        return kinds
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads these settings."""
+    return {
+        f"DARKROOM_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.model_dump(mode="json").items()
+    }

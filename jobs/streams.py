@@ -7,15 +7,22 @@ without anything being lost.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-import redis
 from pydantic import ValidationError
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from jobs.broker import KEY_PREFIX
 from jobs.contract import JobUpdate
-from jobs.messages import Heartbeat, Hint, Order, Report, message_adapter
+from jobs.messages import (
+    PROTOCOL,
+    Heartbeat,
+    Hint,
+    Order,
+    Report,
+    Stranger,
+    UnknownOrder,
+    message_adapter,
+)
+from jobs.redis_access import connect
 
 REPORTS = f"{KEY_PREFIX}reports"
 UPDATES = f"{KEY_PREFIX}updates"
@@ -31,23 +38,11 @@ FIELD = "data"
 StreamError = RedisError  # what every method here may raise
 
 
-def connect(redis_url: str, timeout_seconds: float) -> redis.Redis:
-    """A client that never retries by itself: every caller here knows better what to do."""
-    return redis.Redis.from_url(
-        redis_url,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=min(5.0, timeout_seconds),
-        health_check_interval=25,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-
-
 class Entry(NamedTuple):
     """One entry of the reports stream; `message` is None if it cannot be understood."""
 
     id: str
-    message: Report | Heartbeat | Hint | None
+    message: Report | Heartbeat | Hint | Stranger | None
 
 
 class UpdateEntry(NamedTuple):
@@ -98,8 +93,8 @@ class WorkerStreams:
             )
         pipeline.execute()
 
-    def read_orders(self, last_id: str) -> list[tuple[str, Order | None]]:
-        """Block for orders after `last_id`; None is one that cannot be understood."""
+    def read_orders(self, last_id: str) -> list[tuple[str, Order | UnknownOrder]]:
+        """Block for orders after `last_id`, also of other versions."""
         reply = self._blocking.xread({_orders_key(self._worker): last_id}, block=self._block_ms)
         return [(i, _order(data)) for i, data in _entries(reply)]
 
@@ -162,7 +157,7 @@ class DispatcherStreams:
         for worker, order in orders:
             pipeline.xadd(
                 _orders_key(worker),
-                {FIELD: order.model_dump_json()},
+                {FIELD: order.model_dump_json(exclude_defaults=True)},  # older workers know it
                 maxlen=ORDERS_MAXLEN,
                 approximate=True,
             )
@@ -271,15 +266,27 @@ def _update(data: bytes) -> JobUpdate | None:
         return None
 
 
-def _order(data: bytes) -> Order | None:
+def _order(data: bytes) -> Order | UnknownOrder:
     try:
         return Order.model_validate_json(data)
     except ValidationError:
-        return None
-
-
-def _message(data: bytes) -> Report | Heartbeat | Hint | None:
+        pass
     try:
-        return message_adapter.validate_json(data)
+        return UnknownOrder.model_validate_json(data)
+    except ValidationError:
+        return UnknownOrder()
+
+
+def _message(data: bytes) -> Report | Heartbeat | Hint | Stranger | None:
+    """None is what cannot be understood at all."""
+    try:
+        message = message_adapter.validate_json(data)
+        if not isinstance(message, Heartbeat) or message.protocol == PROTOCOL:
+            return message
+    except ValidationError:
+        pass
+    try:
+        stranger = Stranger.model_validate_json(data)
     except ValidationError:
         return None
+    return None if stranger.protocol == PROTOCOL else stranger

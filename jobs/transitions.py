@@ -66,6 +66,34 @@ def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> boo
     )
 
 
+def fail_unsent(session: Session, shard_id: str, attempt: int, error: ErrorInfo) -> bool:
+    """The shard waits to be sent, but no message can be made of it: it fails."""
+    return _changed(
+        session,
+        update(Shard).where(*_queued(shard_id, attempt)).values(**_failed_values(error)),
+    )
+
+
+def delay(session: Session, shard_id: str, until: datetime, hand_backs: int, worker: str) -> bool:
+    """The shard was handed back by `worker`, so many times in a row: it waits until then."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.status == JobStatus.QUEUED)
+        .values(not_before=until, hand_backs=hand_backs, returned_by=worker),
+    )
+
+
+def change_job(session: Session, job_id: str, values: dict[str, Any]) -> bool:
+    """Change what a person may change of a job, unless it has ended."""
+    return _changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
+        .values(**values, status_seq=Job.status_seq + 1),
+    )
+
+
 def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
     """The unanswered message of this attempt is repeated, to `worker`."""
     return _changed(

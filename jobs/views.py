@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs import store
+from jobs import __version__, store
 from jobs.contract import (
     ArtifactRole,
     ArtifactView,
@@ -14,9 +14,11 @@ from jobs.contract import (
     Progress,
     ShardView,
     UploadView,
+    WorkerUsage,
     WorkerView,
 )
 from jobs.kinds import KINDS
+from jobs.messages import PROTOCOL
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard, Upload, Worker
 
 
@@ -136,9 +138,24 @@ def worker_view(worker: Worker, running: Sequence[str] = ()) -> WorkerView:
         id=worker.id,
         host=worker.host,
         version=worker.version,
+        protocol=worker.protocol,
+        incompatible=_incompatible(worker),
         capabilities=worker.capabilities,
-        slots=worker.slots,
+        usage=WorkerUsage.model_validate(worker.usage) if worker.usage else None,
+        slots=0 if worker.drained_at else worker.slots,
+        drained_at=worker.drained_at,
+        drained_by=worker.drained_by,
         running=list(running),
         first_seen_at=worker.first_seen_at,
         last_seen_at=worker.last_seen_at,
+    )
+
+
+def _incompatible(worker: Worker) -> str | None:
+    """Why it gets no work, if it speaks another protocol (0 is not known yet)."""
+    if worker.protocol in (0, PROTOCOL):
+        return None
+    return (
+        f"It is version {worker.version} and speaks protocol {worker.protocol}; this Darkroom is "
+        f"version {__version__} and speaks {PROTOCOL}: install the same version on both."
     )

@@ -2,7 +2,7 @@
 
 import click
 
-from darkroom.options import read_settings
+from darkroom.options import read_settings, require_redis
 from dispatcher.main import run
 from jobs.settings import DispatcherSettings
 
@@ -10,4 +10,6 @@ from jobs.settings import DispatcherSettings
 @click.command("dispatcher")
 def command() -> None:
     """Send work to workers and record what they report."""
-    run(read_settings(DispatcherSettings))
+    settings = read_settings(DispatcherSettings)
+    require_redis(settings)
+    run(settings)

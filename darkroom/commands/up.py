@@ -8,6 +8,7 @@ import click
 from darkroom import stack
 from darkroom.options import read_settings
 from jobs.settings import WebSettings
+from worker.consumer.gpus import gpu_count
 
 
 @click.command("up")
@@ -20,12 +21,14 @@ from jobs.settings import WebSettings
     help="Folder for everything that is kept.",
 )
 @click.option(
-    "--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="How many workers."
+    "--workers", type=click.IntRange(0, 64), help="How many workers; one per GPU, or 1, if absent."
 )
-def command(port: int | None, data_dir: Path, workers: int) -> None:
+def command(port: int | None, data_dir: Path, workers: int | None) -> None:
     """Run everything on this computer: Redis, web, dispatcher and workers.
 
     Prints `ready URL` once everything serves; what dies is started again; Ctrl-C ends all.
     """
-    plan = stack.Plan(data_dir, read_settings(WebSettings, port=port), workers)
+    gpus = gpu_count()
+    count = max(1, gpus) if workers is None else workers
+    plan = stack.Plan(data_dir, read_settings(WebSettings, port=port), count, gpus)
     stack.run(plan, sys.stderr, lambda url: click.echo(f"ready {url}"))

@@ -62,7 +62,7 @@ def _offset(seconds: float) -> Finding:
     if abs(seconds) > OFFSET_SECONDS:
         return warning(
             "artifacts",
-            f"its clock is {seconds:+.0f} s off this computer's; nothing depends on it but listings",
+            f"its clock is {seconds:+.0f} s off this computer's; only listings depend on it",
             "set both clocks by NTP",
         )
     return ok("artifacts", f"its clock is within {max(1, abs(round(seconds)))} s of this one's")

@@ -11,8 +11,8 @@ from sqlalchemy import make_url
 from darkroom.doctor.findings import Finding, gigabytes, ok, problem, warning
 from jobs import __version__
 from jobs.artifacts import ArtifactStore
-from jobs.database import has_wal_reset_bug, sqlite_module
 from jobs.settings import DatabaseSettings
+from jobs.sqlite import has_wal_reset_bug, sqlite_module
 
 PROBLEM_BYTES, WARNING_BYTES = 64 * 2**20, 2**30
 

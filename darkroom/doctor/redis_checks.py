@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from darkroom.doctor.findings import Finding, ok, problem, warning
+from jobs.redis_access import RedisRefusedError, connect
+from jobs.redis_access import check_redis as ask_redis
 from jobs.settings import DatabaseSettings
-from jobs.streams import GROUP, REPORTS, StreamError, connect
+from jobs.streams import GROUP, REPORTS, StreamError
 
 OLDEST = (6, 2)
 OFFSET_SECONDS = 5.0
@@ -17,6 +19,11 @@ BACKLOG = 10_000  # unread messages
 
 def check_redis(settings: DatabaseSettings) -> Iterator[Finding]:
     """Whether it can be the road between dispatcher and workers."""
+    try:
+        ask_redis(settings.redis_url)
+    except RedisRefusedError as error:
+        yield problem("redis", str(error), "correct DARKROOM_REDIS_URL")
+        return
     client = connect(settings.redis_url, 3)
     try:
         began = time.time()
@@ -34,7 +41,7 @@ def check_redis(settings: DatabaseSettings) -> Iterator[Finding]:
     yield _version(str(info["redis_version"]))
     yield _persistence(info)
     yield _eviction(info)
-    yield _door(settings.redis_url)
+    yield check_door(settings.redis_url)
     yield from _backlog(client)
     client.close()
 
@@ -69,7 +76,8 @@ def _eviction(info: dict[str, Any]) -> Finding:
     return ok("redis", "never throws anything away (noeviction)")
 
 
-def _door(redis_url: str) -> Finding:
+def check_door(redis_url: str) -> Finding:
+    """Who can reach it, as far as its URL tells."""
     parts = urlsplit(redis_url)
     if parts.scheme == "unix" or _is_loopback(parts.hostname or "localhost"):
         return ok("redis", "listens to this computer, as far as its URL tells")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -12,6 +13,8 @@ from formats.pictures import encode_png
 from jobs.database import Database
 from jobs.settings import WebSettings
 from jobs.tables import Artifact, Shard
+
+pytestmark = pytest.mark.both_databases
 
 API = "/api/v1"
 FACE = np.random.default_rng(5).integers(0, 256, (48, 48), np.uint8)
@@ -86,6 +89,8 @@ def test_a_job_that_another_came_after_is_kept_until_that_one_is_gone(
     answer = client.delete(f"{API}/jobs/{parent}")
     assert refused(answer) == [child]
     assert f"job {child} (report)" in answer.json["detail"]
+    assert b"Delete this job" not in client.get(f"/jobs/{parent}").data
+    assert b"Delete this job" in client.get(f"/jobs/{child}").data
     page = client.post(f"/jobs/{parent}/delete")
     assert (page.status_code, page.mimetype) == (409, "text/html")
 

@@ -22,6 +22,8 @@ from jobs.settings import WebSettings
 from jobs.sweeping import PATIENCE_SECONDS, Sweeper, name_store
 from jobs.tables import Fact, Job
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1"
 FACE = np.random.default_rng(5).integers(0, 256, (48, 48), np.uint8)
 

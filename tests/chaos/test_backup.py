@@ -80,9 +80,8 @@ def check_every_job(settings: WebSettings) -> tuple[int, int]:
     return len(jobs), artifacts
 
 
-def test_a_backup_under_load_opens_elsewhere_and_goes_on(
-    system, checkpoint, tmp_path, redis_server, eventually
-) -> None:
+def work(system: Any, checkpoint: str) -> tuple[Any, Any, list[str]]:
+    """A quiet run, the same job while it runs, and small ones that have ended."""
     system.start_dispatcher()
     system.start_worker(save_seconds=0.2)
     quiet = system.submit(checkpoint=checkpoint, **LONG)
@@ -92,6 +91,29 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
         system.wait_ended(each)
     running = system.submit(checkpoint=checkpoint, **LONG)
     system.wait_done(running.id, 40)
+    return quiet, running, ended
+
+
+def goes_on(restored: System, quiet: Any, running: Any) -> None:
+    """What ran when the backup was made comes to the same end in the restored system."""
+    assert restored.job(running.id).status == "running"
+    (shard, _) = restored.service.list_shards(running.id)
+    assert (shard.status, shard.attempt, shard.worker) == ("queued", NEW_ATTEMPTS + 1, None)
+    restored.start_dispatcher()
+    restored.start_worker()
+    assert restored.wait_ended(running.id).status == "succeeded"
+    assert restored.images(running.id) == restored.images(quiet.id)
+    (shard, _) = restored.service.list_shards(running.id)
+    assert (shard.attempt, shard.losses) == (NEW_ATTEMPTS + 2, 0)
+    assert restored.job(quiet.id).status == "succeeded"
+    restored.close()
+
+
+@pytest.mark.both_databases
+def test_a_backup_under_load_opens_elsewhere_and_goes_on(
+    system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
+) -> None:
+    quiet, running, ended = work(system, checkpoint)
     submitter = Submitter(system, checkpoint)
     eventually(lambda: len(submitter.submitted) > 2)
 
@@ -102,7 +124,7 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     redis_server.flush()
 
     place = {
-        "database_url": f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite",
+        "database_url": empty_database_url,
         "artifacts_url": str(tmp_path / "elsewhere" / "artifacts"),
     }
     back = darkroom(system, "restore", str(tmp_path / "backup"), **place)
@@ -115,24 +137,12 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     jobs, artifacts = check_every_job(settings)
     assert jobs >= len(ended) + 2
     assert artifacts >= 3 * (len(ended) + 1)
-    with_line = System(settings, system.folder, system._line)
-    restored = with_line.job(running.id)
-    assert restored.status == "running"
-    (shard, _) = with_line.service.list_shards(running.id)
-    assert (shard.status, shard.attempt, shard.worker) == ("queued", NEW_ATTEMPTS + 1, None)
-    with_line.start_dispatcher()
-    with_line.start_worker()
-    assert with_line.wait_ended(running.id).status == "succeeded"
-    assert with_line.images(running.id) == with_line.images(quiet.id)
-    (shard, _) = with_line.service.list_shards(running.id)
-    assert (shard.attempt, shard.losses) == (NEW_ATTEMPTS + 2, 0)
-    assert with_line.job(quiet.id).status == "succeeded"
-    with_line.close()
+    goes_on(System(settings, system.folder, system._line), quiet, running)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> tuple[Database, ArtifactStore]:
-    database = Database(f"sqlite:///{tmp_path}/elsewhere/darkroom.sqlite")
+def elsewhere(tmp_path: Path, empty_database_url: str) -> tuple[Database, ArtifactStore]:
+    database = Database(empty_database_url)
     return database, ArtifactStore(str(tmp_path / "elsewhere" / "artifacts"))
 
 
@@ -158,7 +168,9 @@ def test_a_damaged_backup_is_refused_with_the_name_of_the_file(kept, elsewhere) 
     database.close()
 
 
-def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, system) -> None:
+def test_a_restore_that_is_killed_is_begun_again(
+    kept, elsewhere, tmp_path, system, empty_database_url
+) -> None:
     database, artifacts = elsewhere
     database.close()
     script = (
@@ -175,7 +187,7 @@ def test_a_restore_that_is_killed_is_begun_again(kept, elsewhere, tmp_path, syst
         "restoring.restore_backup(ArtifactStore(sys.argv[1]), Database(sys.argv[2]),\n"
         "    Deadly(sys.argv[3]), migrate, print)\n"
     )
-    url = database.url.render_as_string()
+    url = empty_database_url
     killed = subprocess.run(
         [sys.executable, "-c", script, kept.url, url, artifacts.url], check=False
     )

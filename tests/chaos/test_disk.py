@@ -20,7 +20,7 @@ from tests.chaos.small_disks import SmallDisk, small_disk
 
 pytestmark = pytest.mark.chaos
 
-LONG = {"count": 4, "num_inference_steps": 300, "seed": 5}
+LONG = {"count": 4, "num_inference_steps": 150, "seed": 5}
 FACE = np.random.default_rng(5).integers(0, 256, (48, 48), np.uint8)
 
 
@@ -132,12 +132,14 @@ def test_a_job_that_waits_for_the_store_can_be_canceled_and_its_slot_is_free(
 def test_a_worker_without_room_on_its_own_disk_waits_for_it(
     system, checkpoint, tmp_path, eventually, monkeypatch
 ) -> None:
-    with small_disk(tmp_path / "temporary", 1) as disk:
+    with small_disk(tmp_path / "temporary") as disk:
         monkeypatch.setenv("TMPDIR", str(disk.folder))
         system.start_dispatcher()
         system.start_worker()
+        first = system.submit(checkpoint=checkpoint, count=1, num_inference_steps=2)
+        system.wait_ended(first.id)  # the engine has chosen where its temporary files lie
         with disk.full():
-            job = system.submit(checkpoint=checkpoint, count=1, num_inference_steps=2)
+            job = system.submit(checkpoint="bundled", count=1, num_inference_steps=2)
             said = eventually(lambda: system.job(job.id).notice, 30, "for a reason")
             assert "waits for room on its disk" in said
             assert "No space left on device" in said

@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from jobs.streams import connect
+from jobs.redis_access import connect
 from tests.chaos.proxy import Direction
 
 

@@ -5,9 +5,9 @@ state machine and the same streams, so that pages can be seen at every moment of
 """
 
 import io
+import itertools
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
 from jobs import store, transitions
 from jobs.artifacts import attempt_folder
-from jobs.contract import ArtifactRole, JobUpdate
+from jobs.contract import ArtifactRole, JobUpdate, WorkerUsage
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
 from jobs.requests import job_request_adapter
 from jobs.service import JobService, open_service
@@ -54,6 +54,7 @@ class Bench:
     checkpoint: str = ""
 
     def __post_init__(self) -> None:
+        self._seq = itertools.count(1)
         self._updates = DispatcherStreams(self.settings.redis_url)
         self._previews = WorkerStreams(self.settings.redis_url, WORKER)
         self.checkpoint = self.import_checkpoint("course.safetensors", "Course network")
@@ -107,12 +108,21 @@ class Bench:
             version="0.1.0",
             slots=1,
             running=[],
+            usage=WorkerUsage(
+                memory_bytes=1_500_000_000,
+                host_memory_bytes=16_000_000_000,
+                cpu_percent=99.6,
+                gpu_memory_bytes=12_000_000_000,
+                gpu_total_memory_bytes=80_000_000_000,
+                gpu_percent=97.0,
+            ),
             capabilities={
                 "device": "cuda:0",
                 "name": "H200",
                 "precision": "bfloat16",
                 "threads": 4,
                 "torch": "2.13.0",
+                "python": "3.11.7",
                 "kinds": ["evaluate", "sample", "train_ddpm"],
             },
         )
@@ -143,7 +153,7 @@ class Bench:
                 job_id=job,
                 shard_id=shard.id,
                 attempt=shard.attempt,
-                seq=time.monotonic_ns(),
+                seq=next(self._seq),
                 status=status,
                 done=said.pop("done", step * shard.image_count if shard.kind == "sample" else 0),
                 running=[],

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from dashboard.headers import HEADERS
+from jobs import store
 from jobs.contract import ErrorInfo
-from jobs.messages import ReportStatus
+from jobs.messages import PROTOCOL, ReportStatus, Stranger
 
 
 def text_of(response):
@@ -192,8 +193,20 @@ def test_workers_are_listed_with_what_they_can(client, bench):
     bench.worker_is_online("gpu-box-9")
 
     seen = text_of(client.get("/workers"))
-    assert "gpu-box-9 lab idle cuda:0 H200, 4 threads bfloat16" in seen
-    assert "bfloat16 evaluate sample train_ddpm 2.13.0 1 0.1.0" in seen
+    assert "gpu-box-9 lab idle cuda:0 H200, 4 threads 1.5 GB of 16.0 GB, 100 % of a core" in seen
+    assert "of a core GPU 12.0 GB of 80.0 GB, 97 % bfloat16 evaluate sample train_ddpm" in seen
+    assert f"train_ddpm Torch 2.13.0 Python 3.11.7 1 0.1.0 protocol {PROTOCOL}" in seen
+
+
+def test_a_worker_of_another_version_is_shown_as_incompatible(client, bench):
+    stranger = Stranger(type="heartbeat", worker="old-7", protocol=2, host="lab", version="0.0.9")
+    with bench.service._database.write() as session:
+        store.note_worker(session, stranger)
+
+    seen = text_of(client.get("/workers"))
+
+    assert "old-7 lab gets no work incompatible It is version 0.0.9 and speaks protocol 2;" in seen
+    assert f"this Darkroom is version 0.1.0 and speaks {PROTOCOL}" in seen
 
 
 def test_pages_say_when_redis_is_away(client, bench, redis_server):

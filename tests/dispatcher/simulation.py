@@ -6,6 +6,7 @@ What lies between them (Redis, processes, networks) is scripted here, and fails 
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from worker.consumer.desk import ReportDesk
 
 NOWHERE = "redis://127.0.0.1:1/0"  # the hints of the API are lost, always
 STEPS = 4
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)  # when the clock shows 0
 LEASE, RESEND, MAX_LOSSES = 20.0, 5.0, 3
 REPORT_SECONDS = 0.4
 
@@ -261,9 +263,14 @@ class World:
             del worker.air[: len(arrived)]
             self.road.reports += arrived
 
+    def _time_of_day(self) -> datetime:
+        return NOON + timedelta(seconds=self.clock.now)
+
     def start_dispatcher(self) -> None:
         """A new one remembers nothing."""
-        self.arbiter = Arbiter(self.database, self.artifacts, self.settings, self.clock)
+        self.arbiter = Arbiter(
+            self.database, self.artifacts, self.settings, self.clock, self._time_of_day
+        )
         self.has_redis, self.reads_pending = False, True
         self.witness.note_leases_anew()
 

@@ -50,16 +50,16 @@ def test_a_text_has_the_length_of_its_column_at_most_and_no_nul(message, field, 
 
 
 @pytest.mark.parametrize(
-    ("name", "largest"),
+    ("name", "least", "largest"),
     [
-        ("seq", 2**31 - 1),
-        ("attempt", 2**31 - 1),
-        ("done", 2**31 - 1),
-        ("saved_step", 2**31 - 1),
-        ("preview_version", 2**63 - 1),
+        ("seq", 1, 2**31 - 1),
+        ("attempt", 0, 2**31 - 1),
+        ("done", 0, 2**31 - 1),
+        ("saved_step", 0, 2**31 - 1),
+        ("preview_version", 0, 2**63 - 1),
     ],
 )
-def test_a_number_has_the_range_of_its_column(name, largest):
+def test_a_number_has_the_range_of_its_column(name, least, largest):
     report = {
         "type": "report",
         "worker": "a",
@@ -71,7 +71,7 @@ def test_a_number_has_the_range_of_its_column(name, largest):
         "running": [],
     }
     assert getattr(message_adapter.validate_python(report | {name: largest}), name) == largest
-    for bad in (-1, largest + 1):
+    for bad in (least - 1, largest + 1):
         with pytest.raises(ValidationError, match=name):
             message_adapter.validate_python(report | {name: bad})
 

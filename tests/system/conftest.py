@@ -28,10 +28,11 @@ from jobs.messages import (
     RunningShard,
     ShardOrder,
 )
+from jobs.redis_access import connect
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
-from jobs.streams import WorkerStreams, connect
+from jobs.streams import WorkerStreams
 from tests.chaos.proxy import Proxy
 
 T = TypeVar("T")
@@ -208,7 +209,7 @@ class ScriptedWorker:
         self._last_order = "0-0"
         self._seq: dict[tuple[str, int], int] = {}
 
-    def beat(self, *running: tuple[str, int], slots: int = 1) -> None:
+    def beat(self, *running: tuple[str, int], slots: int = 1, **more: Any) -> None:
         """Say a heartbeat."""
         self.streams.send(
             [
@@ -220,6 +221,7 @@ class ScriptedWorker:
                     version="test",
                     slots=slots,
                     running=[RunningShard(shard_id=s, attempt=a) for s, a in running],
+                    **more,
                 )
             ]
         )

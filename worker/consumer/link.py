@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 from jobs import __version__
 from jobs.broker import queue_key, queue_of
-from jobs.messages import Heartbeat, Order, OrderType
+from jobs.messages import PROTOCOL, Heartbeat, Order, OrderType, UnknownOrder
 from jobs.settings import WorkerSettings
 from jobs.streams import StreamError, WorkerStreams
 from worker.consumer.desk import ReportDesk
 from worker.consumer.supervisor import Supervisor
+from worker.consumer.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,10 @@ class Link:
         self._streams = streams
         self._desk = desk
         self._supervisor = supervisor
-        self._is_draining = False
+        self._usage = UsageMeter()
+        self._told: tuple[int | None, str] | None = None  # another protocol and its version
+        self._is_leaving = False
+        self._is_drained = False
         self._is_closed = threading.Event()
         self._waiting_since: float | None = None  # a message lies beside our free slot
         self._threads = [
@@ -65,10 +69,22 @@ class Link:
         for thread in self._threads:
             thread.start()
 
-    def drain(self) -> None:
-        """Offer no more slots."""
-        self._is_draining = True
+    def leave(self) -> None:
+        """Offer no more slots, for good."""
+        self._is_leaving = True
         self._desk.wake()
+
+    def _drain(self, *, is_drained: bool) -> None:
+        """Offer no more slots, or offer them again; what runs goes on."""
+        if is_drained == self._is_drained:  # said again with each heartbeat
+            return
+        log.info("drained: taking no more shards" if is_drained else "taking shards again")
+        self._is_drained = is_drained
+        self._desk.wake()
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._is_leaving or self._is_drained
 
     def close(self, timeout_seconds: float) -> None:
         """Wait until everything final is acknowledged, then fall silent."""
@@ -86,10 +102,14 @@ class Link:
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
+            protocol=PROTOCOL,
             slots=1 if is_open else 0,
             running=self._desk.running,
             draining=self._is_draining,
             capabilities=self._supervisor.capabilities,
+            usage=self._usage.measure(
+                self._supervisor.engine_pid, self._supervisor.capabilities.get("gpu")
+            ),
         )
 
     def _speak(self) -> None:
@@ -136,9 +156,12 @@ class Link:
                 log.warning("cannot read orders: %s", error)
                 self._is_closed.wait(RETRY_SECONDS)
 
-    def _obey(self, order: Order | None) -> None:
-        if order is None:
-            log.warning("an order cannot be understood: is the dispatcher of another version?")
+    def _obey(self, order: Order | UnknownOrder) -> None:
+        if isinstance(order, UnknownOrder):
+            log.warning("order %r of version %s cannot be understood", order.type, order.version)
+            return
+        if order.type is OrderType.INCOMPATIBLE:
+            self._hear_incompatible(order)
             return
         attempt = (order.shard_id, order.attempt)
         if order.type is OrderType.ACKNOWLEDGE:
@@ -146,4 +169,17 @@ class Link:
         elif order.type is OrderType.STOP:
             self._supervisor.stop(attempt)
         else:
-            self.drain()
+            self._drain(is_drained=order.type is OrderType.DRAIN)
+
+    def _hear_incompatible(self, order: Order) -> None:
+        """Stay: the dispatcher may be of our version after its next start, and send work then."""
+        if self._told != (order.protocol, order.version):
+            self._told = (order.protocol, order.version)
+            log.error(
+                "the dispatcher is version %s and speaks protocol %d; this worker is version %s "
+                "and speaks %d: it gets no work until the same version is installed on both",
+                order.version,
+                order.protocol,
+                __version__,
+                PROTOCOL,
+            )

@@ -32,7 +32,7 @@ def run(settings: WorkerSettings, engine: Sequence[str] = ENGINE) -> None:
         engine: the command that starts an engine; benchmarks give another one.
     """
     configure_logging(settings.log_level)
-    worker = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
+    worker = f"{settings.name or socket.gethostname()}-{secrets.token_hex(4)}"  # new at every start
     streams = WorkerStreams(settings.redis_url, worker)
     desk = ReportDesk(worker, settings.report_seconds)
 
@@ -46,7 +46,7 @@ def run(settings: WorkerSettings, engine: Sequence[str] = ENGINE) -> None:
     register_task(app, supervisor)
 
     def leave(**_: Any) -> None:
-        link.drain()
+        link.leave()
         supervisor.hand_back()
 
     signals.worker_shutting_down.connect(leave, weak=False)

@@ -19,6 +19,7 @@ from worker.protocol import (
     Interrupted,
     PreviewMade,
     RunCommand,
+    Warm,
     Working,
 )
 
@@ -62,6 +63,12 @@ class Supervisor:
     def is_ready(self) -> bool:
         """Whether an engine waits for work or works."""
         return self._engine is not None and not self._is_closing
+
+    @property
+    def engine_pid(self) -> int | None:
+        """Process id of an engine that was ready, or None."""
+        engine = self._engine
+        return engine.pid if engine is not None else None
 
     def _keep_engine(self) -> None:
         """Whenever there is no engine, start one."""
@@ -169,6 +176,8 @@ class Supervisor:
                 version = attempt[1] * 1_000_000 + previews
                 self._preview_sink(attempt[0], version, base64.b64decode(event.png_base64))
                 self._desk.update(attempt, preview_version=version)
+            elif isinstance(event, Warm):
+                self.capabilities = self.capabilities | {"warm": event.checkpoints}
             elif self._has_ended(event, attempt):
                 return
 

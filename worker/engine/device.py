@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from diffusion import UNet, has_fast_bfloat16, predictor
+from jobs import __version__
 from jobs.settings import WorkerSettings
 
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -53,10 +54,16 @@ class Device:
     def capabilities(self) -> dict[str, Any]:
         """What the worker tells of itself."""
         is_gpu = self.device.type == "cuda"
-        return {
+        about_gpu: dict[str, Any] = {}
+        if is_gpu:
+            properties = torch.cuda.get_device_properties(self.device)
+            about_gpu = {"gpu": str(properties.uuid), "gpu_memory_bytes": properties.total_memory}
+        return about_gpu | {
             "device": str(self.device),
             "name": torch.cuda.get_device_name(self.device) if is_gpu else platform.machine(),
             "precision": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
+            "python": platform.python_version(),
             "torch": torch.__version__,
+            "darkroom": __version__,
         }

@@ -15,13 +15,14 @@ from jobs.logs import configure_logging
 from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
+from worker.engine.models import Models
 from worker.engine.patient_store import (
     LONGEST_PAUSE_SECONDS,
     PatientStore,
     is_full_disk,
     pause_for,
 )
-from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners
+from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners, offered_kinds
 from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
 from worker.protocol import (
@@ -32,6 +33,7 @@ from worker.protocol import (
     Interrupted,
     Ready,
     RunCommand,
+    Warm,
     command_adapter,
 )
 
@@ -51,7 +53,8 @@ class Engine:
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)
-        self._runners = make_runners(self._artifacts, self._device)
+        self._models = Models(self._artifacts, self._device)
+        self._runners = make_runners(self._artifacts, self._device, self._models)
 
     def say(self, event: Contract) -> None:
         """Write one event, whichever thread says it."""
@@ -63,7 +66,7 @@ class Engine:
         """Serve commands; the process ends when stdin does."""
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         self._device.warm_up()
-        kinds = sorted(self._runners)
+        kinds = offered_kinds(self._runners, self._settings.kinds)
         self.say(Ready(capabilities=self._device.capabilities() | {"kinds": kinds}))
         while True:
             command = self._commands.get()
@@ -98,6 +101,7 @@ class Engine:
             with self._artifacts.serving(shard):
                 done, artifacts = shard.publish(run_with_room(runner, shard))
                 drop_states(shard)
+            self.say(Warm(checkpoints=self._models.warm))  # before the slot is free
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))

@@ -1,6 +1,6 @@
 """What runs each kind of work, and what its failures are called."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from worker.engine.shard import MadeFile, ShardRun
 from worker.engine.training import TrainRunner
 from worker.engine.training_regressor import TrainRegressorRunner
 
+ASSEMBLE = "assemble"
 INTERNAL_ERROR = "internal_error"
 
 
@@ -53,11 +54,19 @@ class Runner:
         return INTERNAL_ERROR, f"{type(error).__name__}: {error}"
 
 
-def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runner]:
+def offered_kinds(runners: Iterable[str], wanted: Collection[str]) -> list[str]:
+    """The kinds of work that this engine takes: all, or the wanted ones and `assemble`.
+
+    What assembles a job belongs to whoever may run its shards; it needs no time to speak of.
+    """
+    return sorted(kind for kind in runners if not wanted or kind in (*wanted, ASSEMBLE))
+
+
+def make_runners(artifacts: ArtifactStore, device: Device, models: Models) -> Mapping[str, Runner]:
     """A runner of each kind of work, by its name; they share networks and datasets in memory."""
-    datasets, models = Datasets(artifacts), Models(artifacts, device)
+    datasets = Datasets(artifacts)
     return {
-        "assemble": Runner(AssembleRunner(datasets).run, "assembling_failed"),
+        ASSEMBLE: Runner(AssembleRunner(datasets).run, "assembling_failed"),
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
         "train_regressor": Runner(
             TrainRegressorRunner(artifacts, device, datasets).run, "training_failed"

@@ -1,0 +1,86 @@
+"""Backup and restore of either database, without load: what is kept, and what is made ready."""
+
+import pytest
+from sqlalchemy import select
+
+from darkroom.schema import migrate
+from jobs.artifacts import ArtifactStore
+from jobs.backup import BackupError, make_backup, read_description
+from jobs.database import Database
+from jobs.facts import keep_fact
+from jobs.holding import are_files_held
+from jobs.requests import SampleJob, SampleParams
+from jobs.restoring import NEW_ATTEMPTS, restore_backup
+from jobs.sweeping import store_name
+from jobs.tables import Checkpoint, Job, Shard
+
+pytestmark = pytest.mark.both_databases
+
+
+def say_nothing(_words: str) -> None:
+    pass
+
+
+@pytest.fixture
+def database(web_settings):
+    database = Database(web_settings.database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def elsewhere(empty_database_url):
+    database = Database(empty_database_url)
+    yield database
+    database.close()
+
+
+def submit(service) -> str:
+    return service.submit(SampleJob(kind="sample", params=SampleParams(count=1)), "ada").job.id
+
+
+def test_what_is_backed_up_is_put_back_ready_to_go_on(service, database, elsewhere, tmp_path):
+    job = submit(service)
+    artifacts = ArtifactStore(service._artifacts.url)
+    with database.write() as session:
+        keep_fact(session, "store", {"id": "ours"})
+        shard = session.get_one(Shard, f"{job}-0")
+        shard.status, shard.attempt, shard.holder = "running", 3, "old-worker"
+    state = f"jobs/{job}/{job}-0/3-old-worker/state-7.safetensors"
+    artifacts.write_bytes(state, b"state")
+    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new"))
+
+    made = make_backup(database, artifacts, kept, say_nothing)
+    late = submit(service)
+    restore_backup(kept, elsewhere, new, migrate, say_nothing)
+
+    assert made == read_description(kept)
+    assert made.damaged == []
+    assert new.read_bytes(state) == b"state"
+    assert store_name(new) == "ours"
+    with elsewhere.read() as session:
+        assert set(session.scalars(select(Job.id))) == {job} != {late}
+        shard = session.get_one(Shard, f"{job}-0")
+        assert (shard.status, shard.attempt) == ("queued", 3 + NEW_ATTEMPTS)
+        assert (shard.holder, shard.sent_to) == (None, None)
+        assert not are_files_held(session)
+        for checkpoint in session.scalars(select(Checkpoint)):
+            assert new.read_bytes(checkpoint.path) == artifacts.read_bytes(checkpoint.path)
+    with database.read() as session:
+        assert not are_files_held(session)
+
+
+def test_nothing_is_overwritten(service, database, elsewhere, tmp_path):
+    artifacts = ArtifactStore(service._artifacts.url)
+    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new"))
+    make_backup(database, artifacts, kept, say_nothing)
+    new.write_bytes("somebody-elses", b"file")
+
+    with pytest.raises(BackupError, match=r"kept is not empty"):
+        make_backup(database, artifacts, kept, say_nothing)
+    with pytest.raises(BackupError, match=r"artifact store .* is not empty"):
+        restore_backup(kept, elsewhere, new, migrate, say_nothing)
+    with pytest.raises(BackupError, match="the database is not empty"):
+        restore_backup(kept, database, ArtifactStore("memory://empty"), migrate, say_nothing)
+    with pytest.raises(BackupError, match="it is no backup"):
+        restore_backup(new, elsewhere, ArtifactStore("memory://empty"), migrate, say_nothing)
