@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint type check bench migrate revision format
+.PHONY: help setup demo run test chaos lint type check bench bench-scale migrate revision format
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,11 @@ test: setup  ## Run all tests (where it may, it installs Debian's redis-server a
 	@.ci/debian-packages
 	$(BIN)/pytest
 
+chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
+	@.ci/debian-packages
+	$(BIN)/pytest tests/chaos tests/dispatcher/test_state_machine.py -m "thorough or not thorough" --hypothesis-profile=chaos
+	DARKROOM_TEST_DATABASE=postgresql $(BIN)/pytest tests/chaos tests/system/interleavings -m "chaos and not thorough"
+
 lint: setup  ## Check style and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,6 +39,9 @@ check: lint type test  ## Everything that must pass before a commit
 
 bench: setup  ## Run the benchmarks
 	$(BIN)/python -m benchmarks
+
+bench-scale: setup  ## Run 64 workers, 100,000 jobs and two workers beside bare loops
+	$(BIN)/python -m benchmarks.scale
 
 migrate: $(VENV)/.user  ## Bring the database that the environment names up to date
 	$(BIN)/darkroom migrate

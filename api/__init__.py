@@ -11,6 +11,7 @@ from api.events import EventRoutes
 from api.health import HealthRoutes
 from api.jobs import JobRoutes
 from api.openapi import OpenApiRoutes
+from api.queue import QueueRoutes
 from api.routing import PREFIX, add_routes
 from api.store import StoreRoutes
 from api.uploaded_pictures import UploadRoutes
@@ -26,6 +27,7 @@ def blueprint(service: JobService, broadcaster: Broadcaster, settings: WebSettin
     """Everything below `/api/v1`, with `/healthz` and `/readyz` at the root."""
     groups = [
         JobRoutes(service, has_keys=bool(settings.api_keys)),
+        QueueRoutes(service),
         BatchRoutes(service, has_keys=bool(settings.api_keys)),
         ArtifactRoutes(service),
         CheckpointRoutes(service, settings.max_upload_bytes),

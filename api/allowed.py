@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from jobs.contract import NO_NUL
+
 Schema = dict[str, Any]
 
 WORDS = {
@@ -131,4 +133,7 @@ def _size(node: Schema) -> str:
 def _length(node: Schema) -> str:
     least, most = node.get("minLength", 0), node.get("maxLength")
     words = "" if most is None else f" of {least} to {most} characters"
-    return words + (f" that matches {node['pattern']}" if "pattern" in node else "")
+    pattern = node.get("pattern")
+    if pattern == NO_NUL:
+        return f"{words}, no NUL among them"
+    return words + (f" that matches {pattern}" if pattern else "")

@@ -21,7 +21,7 @@ class Health(Contract):
 class Readiness(Contract):
     """Jobs are taken while the database is ready, also without broker and artifact store."""
 
-    database: Literal["ok", "not_ready", "database_busy", "database_unavailable", "storage_full"]
+    database: Literal["ok", "not_ready", "database_busy", "storage_full"]
     broker: Literal["ok", "unreachable"]
     artifacts: Literal["ok", "unreachable", "read_only", "full"]
     reasons: list[str] = Field(description="What is wrong, in one sentence each.")

@@ -1,15 +1,15 @@
-"""Jobs: submit, list, look at, cancel, retry."""
+"""Jobs: submit, list, look at, change, cancel, retry."""
 
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.errors import BodyTooLargeError, MalformedJsonError, SubmitterMismatchError
 from api.links import job_path, linked_job, linked_jobs
 from api.parsing import parse_json, parse_query
-from api.responses import REVALIDATE, ShardList, WorkerList, json_response
+from api.responses import REVALIDATE, ShardList, json_response
 from api.routing import JSON_MEDIA_TYPE, PREFIX, Route
 from api.submitting import IDEMPOTENCY_KEY, REPLAYED, idempotency_key, submitter
 from api.uploads import MULTIPART, PICTURE, PNG, picture_body
@@ -23,10 +23,11 @@ from jobs.contract import (
     JobStatus,
     JobView,
 )
-from jobs.requests import job_request_adapter
+from jobs.requests import JobChange, job_request_adapter
 from jobs.service import JobService
 from jobs.submission import Submission
 
+change_adapter: TypeAdapter[JobChange] = TypeAdapter(JobChange)
 PICTURE_FORM = {"type": "object", "required": ["file"], "properties": {"file": PICTURE}}
 OF_A_NEW_JOB = {
     "Location": "The job.",
@@ -124,11 +125,32 @@ class JobRoutes:
         """A job as it is now."""
         job = self._service.get_job(job_id)
         response = json_response(linked_job(job))
-        if job.waiting_reason is None:
+        if job.status.has_ended:
             response.set_etag(str(job.status_seq), weak=True)
-        else:  # the reason changes without the job
+        else:  # reason and estimate change without the job
             response.add_etag(weak=True)
         return _conditional(response)
+
+    @Route(
+        "PATCH",
+        "/jobs/<job_id>",
+        "Change the priority or the name of a job that has not ended. A priority counts for the "
+        "shards that are not sent yet",
+        JobView,
+        body={JSON_MEDIA_TYPE: change_adapter},
+        errors=(
+            errors.ValidationError,
+            errors.JobNotFoundError,
+            errors.JobEndedError,
+            MalformedJsonError,
+            BodyTooLargeError,
+            UnsupportedMediaType,
+        ),
+    )
+    def change_job(self, job_id: str) -> Response:
+        """Change what is given, and nothing else."""
+        change = parse_json(change_adapter)
+        return json_response(linked_job(self._service.change_job(job_id, change)))
 
     @Route(
         "POST",
@@ -200,11 +222,6 @@ class JobRoutes:
     def list_shards(self, job_id: str) -> Response:
         """The parts that workers run."""
         return json_response(ShardList(items=self._service.list_shards(job_id)))
-
-    @Route("GET", "/workers", "List the workers that are online", WorkerList)
-    def list_workers(self) -> Response:
-        """Who runs shards."""
-        return json_response(WorkerList(items=self._service.list_workers()))
 
 
 def _accepted(submission: Submission) -> Response:

@@ -10,7 +10,7 @@ from benchmarks.parts import Parts, wait_for
 from jobs.requests import SampleJob, SampleParams
 
 WORKERS, JOBS, SHARDS_PER_JOB, SHARD_SECONDS = 64, 20, 100, 2.0
-START_SECONDS, WORK_SECONDS = 120.0, 240.0
+START_SECONDS, WORK_SECONDS = 240.0, 240.0
 
 
 def measure() -> list[str]:

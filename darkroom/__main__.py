@@ -12,6 +12,7 @@ COMMANDS = {
     "submit": "submit",
     "watch": "watch",
     "jobs": "jobs",
+    "change": "change",
     "cancel": "cancel",
     "retry": "retry",
     "delete": "delete",
@@ -22,6 +23,10 @@ COMMANDS = {
     "datasets": "datasets",
     "uploads": "uploads",
     "workers": "workers",
+    "queue": "queue",
+    "pause": "pause",
+    "resume": "resume",
+    "drain": "drain",
     "web": "web",
     "dispatcher": "dispatcher",
     "worker": "worker",
@@ -54,7 +59,7 @@ class Commands(click.Group):
 def main(lifeline_fd: int | None) -> None:
     """Pictures develop out of noise on GPU workers.
 
-    `darkroom up` starts everything on this computer; the commands from submit to workers talk to
+    `darkroom up` starts everything on this computer; the commands from submit to drain talk to
     it over HTTP.
     """
     if lifeline_fd is not None:

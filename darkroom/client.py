@@ -22,6 +22,8 @@ from jobs.contract import (
     Deleted,
     JobList,
     JobView,
+    PauseView,
+    QueueView,
     UploadView,
     WorkerView,
 )
@@ -125,6 +127,29 @@ class Client:
     def get_job(self, job_id: str) -> JobView:
         """A job as it is now."""
         return self._job("GET", f"/jobs/{job_id}")
+
+    def change_job(self, job_id: str, change: dict[str, Any]) -> JobView:
+        """Give a job that has not ended another priority or name."""
+        return self._job("PATCH", f"/jobs/{job_id}", json=change)
+
+    def queue(self) -> QueueView:
+        """Pauses, usage, speeds and how estimates came true."""
+        return QueueView.model_validate_json(self._request("GET", f"{PREFIX}/queue").content)
+
+    def pause(self, scope: str, reason: str) -> PauseView:
+        """Pause a kind, or `all`."""
+        response = self._request("PUT", f"{PREFIX}/queue/pauses/{scope}", json={"reason": reason})
+        return PauseView.model_validate_json(response.content)
+
+    def resume(self, scope: str) -> None:
+        """End the pause of a kind, or of `all`."""
+        self._request("DELETE", f"{PREFIX}/queue/pauses/{scope}")
+
+    def set_drain(self, worker_id: str, *, is_drained: bool) -> WorkerView:
+        """Drain a worker, or undo that."""
+        method = "PUT" if is_drained else "DELETE"
+        response = self._request(method, f"{PREFIX}/workers/{worker_id}/drain")
+        return WorkerView.model_validate_json(response.content)
 
     def cancel(self, job_id: str) -> CanceledJob:
         """Cancel a job, and all that wait for it."""

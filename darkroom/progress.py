@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import click
 from click._termui_impl import ProgressBar
@@ -14,6 +15,7 @@ from jobs.contract import JobStatus, JobView
 
 LINE_SECONDS = 10.0  # between two plain lines of an unchanged status
 LOSS_SECONDS = 5.0  # between two looks at the curves of a training
+FEW_MINUTES, MANY_MINUTES = 1.5, 90.0  # below and above that, seconds and hours say more
 PERCENT = "percent"  # the unit of a job that counts nothing else
 
 Detail = Callable[[JobView], str]
@@ -109,10 +111,29 @@ def finish(job: JobView) -> None:
 
 
 def describe(job: JobView) -> str:
-    """Status, and why a job waits."""
-    if job.status is JobStatus.QUEUED and job.waiting_reason:
+    """Status, and why a job or some of its shards wait."""
+    if job.waiting_reason:
         return f"{job.status.value}: {job.waiting_reason.rstrip('.')}"
     return job.status.value
+
+
+def ends(job: JobView, now: datetime | None = None) -> str:
+    """`ends in 40 s to 2 min`; empty where there is no estimate."""
+    if job.estimate is None or job.estimate.end is None:
+        return ""
+    best, worst = (
+        max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0)
+        for moment in job.estimate.end
+    )
+    return f"ends in {span(best)} to {span(worst)}"
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `5 min`, `3 h`: a time to come, as exact as an estimate is."""
+    minutes = seconds / 60
+    if minutes < FEW_MINUTES:
+        return f"{round(seconds)} s"
+    return f"{round(minutes)} min" if minutes < MANY_MINUTES else f"{round(minutes / 60)} h"
 
 
 def percent(job: JobView) -> int:
@@ -133,7 +154,9 @@ def _show_bar(views: Iterable[JobView], detail: Detail) -> JobView:
     view = next(iterator)
     bar: ProgressBar[JobView] = click.progressbar(
         length=max(view.progress.total, 1),
-        item_show_func=lambda job: "" if job is None else _join(describe(job), detail(job)),
+        item_show_func=lambda job: (
+            "" if job is None else _join(describe(job), detail(job), ends(job))
+        ),
         file=sys.stderr,
     )
     with bar:
@@ -150,7 +173,7 @@ def _show_lines(views: Iterable[JobView], detail: Detail) -> JobView:
         status = describe(view)
         if status != last_line or time.monotonic() - said_at >= LINE_SECONDS:
             far = f"{percent(view)} %" + (f" ({amount(view)})" if amount(view) else "")
-            click.echo(_join(status, far, detail(view)), err=True)
+            click.echo(_join(status, far, detail(view), ends(view)), err=True)
             last_line, said_at = status, time.monotonic()
     if view is None:
         raise ValueError("there must be at least one view")

@@ -6,6 +6,7 @@ from dashboard.errors import add_error_pages
 from dashboard.filters import add_filters
 from dashboard.headers import add_headers
 from dashboard.pages import Pages
+from dashboard.queue import QueuePages
 from dashboard.submission import SubmissionPages
 from dashboard.uploads import UploadPages
 from jobs.service import JobService
@@ -28,6 +29,7 @@ def blueprint(service: JobService, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> 
         static_url_path="/assets",  # an app has a /static of its own
     )
     Pages(service).add_to(pages)
+    QueuePages(service).add_to(pages)
     SubmissionPages(service).add_to(pages)
     UploadPages(service, max_upload_bytes).add_to(pages)
     add_filters(pages)

@@ -50,6 +50,26 @@ def duration(value: timedelta | float) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE:02} min"
 
 
+def ahead(moments: tuple[datetime, datetime], now: datetime | None = None) -> str:
+    """A range of times to come: `in 40 s to 2 min`, `within 5 s`."""
+    best, worst = (
+        max((each - (now or datetime.now(UTC))).total_seconds(), 0.0) for each in moments
+    )
+    if best < 1:
+        return f"within {_span(worst)}"
+    first, last = _span(best), _span(worst)
+    return f"in {first}" if first == last else f"in {first} to {last}"
+
+
+def _span(seconds: float) -> str:
+    """As exact as an estimate is: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 1.5 * MINUTE:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 1.5 * HOUR:
+        return f"{round(seconds / MINUTE)} min"
+    return f"{seconds / HOUR:.1f} h"
+
+
 def file_size(size_bytes: int) -> str:
     """A size: `312 bytes`, `14.2 kB`, `5.9 MB`."""
     if size_bytes < THOUSAND:
@@ -101,7 +121,7 @@ def amount(progress: Progress) -> str:
 
 def add_filters(pages: Blueprint) -> None:
     """Make them known to the templates."""
-    times = (utc, ago, duration, run_time, time_left)
+    times = (utc, ago, ahead, duration, run_time, time_left)
     words = (job_title, recipe, kind_words, listed, as_typed)
     for each in (*times, *words, file_size, number, percent, amount):
         pages.add_app_template_filter(each)

@@ -3,15 +3,19 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from dispatcher.forecasting import Forecaster
 from dispatcher.losses import LossWatch
+from dispatcher.metering import Meter
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from dispatcher.sending import Departure, Sender
+from dispatcher.sending import Departure, Sender, Sending, utc_now
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.messages import Heartbeat, Hint, Report
+from jobs.messages import Heartbeat, Hint, Report, Stranger
 from jobs.settings import DispatcherSettings
+from jobs.store import drained_workers, held_shards
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,21 @@ class Arbiter:
         artifacts: ArtifactStore,
         settings: DispatcherSettings,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Learn from `database` what may be on its way; every lease begins now."""
+        """Learn from `database` what may be on its way; every lease begins now.
+
+        Silences are told by `clock`, which never jumps; what is kept is told by `now`.
+        """
         self._database = database
         self._artifacts = artifacts
         self._max_losses = settings.max_losses
         self._roster = Roster(settings.lease_seconds, clock)
-        self._recorder = Recorder(self._roster, settings.max_losses)
-        self._sender = Sender(self._roster, settings.resend_seconds, clock)
+        self._now = now
+        self._meter = Meter(clock)
+        self._recorder = Recorder(self._roster, settings.max_losses, self._meter)
+        self._sender = Sender(self._roster, settings.resend_seconds, now, clock)
+        self._forecaster = Forecaster(clock)
         self._losses = LossWatch(self._roster, artifacts, settings.lease_seconds)
         with database.read() as session:
             self._sender.remember_sent(session)
@@ -48,7 +59,7 @@ class Arbiter:
         self._roster.renew_leases()
 
     def decide(
-        self, messages: Sequence[Report | Heartbeat | Hint], listened_until: float | None
+        self, messages: Sequence[Report | Heartbeat | Hint | Stranger], listened_until: float | None
     ) -> Decision:
         """Record what was said, take back what is lost, and fill the free slots.
 
@@ -62,23 +73,30 @@ class Arbiter:
         """
         outcome = Outcome()
         silent = []
+        with self._database.read() as session:
+            held = held_shards(session)
+            self._roster.drained = drained_workers(session)
+        self._meter.tick(held)
         if listened_until is not None:
             self._roster.note_listening(listened_until)
-            with self._database.read() as session:
-                silent = self._losses.find_silent(session)
-        departures: list[Departure] = []
+            silent = self._losses.find_silent(held)
+        sending = Sending()
         with self._database.write() as session:
             self._recorder.record(session, messages, outcome)
             self._losses.take_back(session, silent, self._recorder, outcome, self._max_losses)
             self._recorder.finish(session, outcome)
-            for shard_id in outcome.returned:
-                self._sender.pause(shard_id)
+            for shard_id, worker in outcome.returned:
+                self._sender.delay(session, shard_id, worker)
+            self._meter.flush(session, self._now())
             if listened_until is not None:
-                departures += self._sender.repeat_unanswered(session)
-                departures += self._sender.fill_slots(session)
-        return Decision(outcome, departures)
+                self._sender.repeat_unanswered(session, sending)
+                self._sender.fill_slots(session, sending)
+                self._recorder.finish_broken(session, sending.broken, outcome)
+            self._forecaster.note(session, outcome.hinted, sending.started)
+        return Decision(outcome, sending.departures)
 
     def forget(self) -> list[str]:
-        """Forget pauses that have long ended and workers long silent; give their queues."""
-        self._sender.forget_pauses()
+        """Forget attempts that run no more and workers long silent; give their queues."""
+        with self._database.read() as session:
+            self._meter.forget_all_but(held_shards(session))
         return self._roster.forget_the_gone()

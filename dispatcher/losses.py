@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from jobs import store, transitions
+from jobs import transitions
 from jobs.artifacts import ArtifactStore
-from jobs.contract import ErrorInfo, JobStatus
+from jobs.contract import ErrorInfo
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
+from jobs.standings import Standings
+from jobs.store import HeldShard
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
 
@@ -39,13 +41,11 @@ class LossWatch:
         self._artifacts = artifacts
         self._lease_seconds = lease_seconds
 
-    def find_silent(self, session: Session) -> list[SilentAttempt]:
+    def find_silent(self, held: Sequence[HeldShard]) -> list[SilentAttempt]:
         """Held attempts whose lease has run out, with the manifest if they finished unheard."""
         silent = []
-        for shard in store.active_shards(session):
+        for shard in held:
             worker = shard.holder
-            if worker is None or shard.status != JobStatus.RUNNING:
-                continue
             if not self._is_silent(shard.id, shard.attempt, worker):
                 continue
             try:
@@ -73,11 +73,12 @@ class LossWatch:
         for attempt in silent:
             if not self._is_silent(attempt.shard_id, attempt.attempt, attempt.worker):
                 continue  # heard among the messages of this pass
-            shard = session.get_one(Shard, attempt.shard_id)
+            shard = session.get_one(Shard, attempt.shard_id, populate_existing=True)
             job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)
-                recorder.record_report(session, report, outcome)
+                standings = Standings(session, [shard.id])
+                recorder.record_report(session, report, outcome, standings)
                 continue
             error = ErrorInfo(
                 code="worker_lost",

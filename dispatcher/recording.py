@@ -1,14 +1,17 @@
 """Write what workers report into the database, and decide what to answer them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dispatcher.metering import Meter
 from dispatcher.roster import Roster
 from jobs import __version__, store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
+from jobs.estimates import judge
 from jobs.messages import (
     PROTOCOL,
     Heartbeat,
@@ -19,7 +22,9 @@ from jobs.messages import (
     ReportStatus,
     Stranger,
 )
+from jobs.standings import Standings
 from jobs.tables import Job, Shard
+from jobs.timings import add_timing, device_words
 from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
@@ -32,7 +37,7 @@ class Outcome:
     orders: list[tuple[str, Order]] = field(default_factory=list)
     touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
     hinted: set[str] = field(default_factory=set)
-    returned: list[str] = field(default_factory=list)  # shards that were handed back
+    returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
 
@@ -41,13 +46,32 @@ class Outcome:
         self.touched[job_id] = self.touched.get(job_id, False) or is_change
 
 
+def newest(messages: Iterable[Report | Heartbeat | Hint | Stranger]) -> list[Report | Heartbeat]:
+    """The newest of each attempt's reports and of each worker's heartbeats, at the first's place.
+
+    They are states, not events: what one of them says holds for all that it replaces, and its
+    acknowledgement too.
+    """
+    kept: dict[tuple[str, ...], Report | Heartbeat] = {}
+    for message in messages:
+        if isinstance(message, Report):
+            key = (message.shard_id, str(message.attempt), message.worker)
+            other = kept.get(key)
+            if not isinstance(other, Report) or other.seq <= message.seq:
+                kept[key] = message
+        elif isinstance(message, Heartbeat):
+            kept[(message.worker,)] = message
+    return list(kept.values())
+
+
 class Recorder:
     """Turns messages into guarded writes."""
 
-    def __init__(self, roster: Roster, max_losses: int) -> None:
-        """Tell `roster` what is heard; a shard fails at `max_losses`."""
+    def __init__(self, roster: Roster, max_losses: int, meter: Meter | None = None) -> None:
+        """Tell `roster` what is heard; a shard fails at `max_losses`; `meter` times attempts."""
         self._roster = roster
         self._max_losses = max_losses
+        self._meter = meter or Meter()
         self._notices: dict[str, str] = {}  # shard → what was recorded last
 
     def record(
@@ -57,39 +81,51 @@ class Recorder:
         outcome: Outcome,
     ) -> None:
         """Write a batch of messages in their order."""
-        for message in messages:
+        heard = list(messages)
+        for message in heard:
             if isinstance(message, Hint):
                 outcome.hinted.add(message.job_id)
-                continue
-            if isinstance(message, Stranger):
+            elif isinstance(message, Stranger):
                 self._record_stranger(session, message, outcome)
-                continue
-            self._roster.hear(message)
-            if isinstance(message, Report):
-                self.record_report(session, message, outcome)
             else:
-                self._record_heartbeat(session, message, outcome)
+                self._roster.hear(message)
+        said = newest(heard)
+        standings = Standings(session, _mentioned(said))
+        for message in said:
+            if isinstance(message, Report):
+                self.record_report(session, message, outcome, standings)
+            else:
+                self._record_heartbeat(session, message, outcome, standings)
 
-    def record_report(self, session: Session, report: Report, outcome: Outcome) -> None:
+    def record_report(
+        self, session: Session, report: Report, outcome: Outcome, standings: Standings
+    ) -> None:
         """Write one report if it counts, and acknowledge it in either case."""
-        recorded = transitions.record_report(session, report, self._max_losses)
+        attempt = (report.shard_id, report.attempt)
+        may_wait = standings.may_wait(*attempt)
+        recorded = transitions.record_report(session, report, self._max_losses, may_wait=may_wait)
+        if recorded.is_change:
+            standings.forget(report.shard_id)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
         if recorded.counts or recorded.is_change:
             is_change = recorded.is_change or self._is_new_notice(report)
             outcome.touch(report.job_id, is_change=is_change)
         if not recorded.counts:
-            self._stop_unless_it_may_run(
-                session, report.worker, (report.shard_id, report.attempt), outcome
-            )
+            _stop_unless_it_may_run(standings, report.worker, attempt, outcome)
+            return
+        if report.status is ReportStatus.RUNNING:
+            if recorded.is_change:
+                self._meter.begin(report.shard_id, report.attempt)
             return
         shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
+            self._note_timing(session, shard, report)
             store.add_artifacts(session, shard, report.artifacts)
             job = session.get_one(Job, shard.job_id)
             store.add_trained_checkpoints(session, job, report.artifacts)
             outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
-            outcome.returned.append(shard.id)
+            outcome.returned.append((shard.id, report.worker))
         elif report.status is ReportStatus.LOST:
             log.warning(
                 "shard %s lost its engine (attempt %d on %s, loss %d): %s",
@@ -100,6 +136,15 @@ class Recorder:
                 report.error.message if report.error else "no reason given",
             )
 
+    def _note_timing(self, session: Session, shard: Shard, report: Report) -> None:
+        """How long a whole shard takes on that device; one that was resumed does not say."""
+        seconds = self._meter.end(shard.id, report.attempt)
+        device = device_words(self._roster.capabilities_of(report.worker))
+        if seconds is None or report.attempt != 1 or device is None:
+            return
+        job = session.get_one(Job, shard.job_id)
+        add_timing(session, shard, device, unit_of(job), seconds)
+
     def _is_new_notice(self, report: Report) -> bool:
         """Whether pages have to show something else than before."""
         before = self._notices.pop(report.shard_id, None)
@@ -107,15 +152,24 @@ class Recorder:
             self._notices[report.shard_id] = report.notice
         return self._notices.get(report.shard_id) != before
 
-    def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
+    def _record_heartbeat(
+        self, session: Session, beat: Heartbeat, outcome: Outcome, standings: Standings
+    ) -> None:
         store.note_worker(session, beat)
+        is_drained = beat.worker in self._roster.drained
+        if is_drained != beat.draining:  # a worker that leaves does not listen to the second
+            order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
+            outcome.orders.append((beat.worker, Order(type=order_type)))
         for running in beat.running:
-            shard_id, attempt = running.shard_id, running.attempt
-            if transitions.resume_holder(session, shard_id, attempt, beat.worker):
-                log.info("shard %s goes on: %s was heard again", shard_id, beat.worker)
-                shard = session.get_one(Shard, shard_id, populate_existing=True)
+            attempt = (running.shard_id, running.attempt)
+            if standings.may_wait(*attempt) and transitions.resume_holder(
+                session, *attempt, beat.worker
+            ):
+                log.info("shard %s goes on: %s was heard again", running.shard_id, beat.worker)
+                standings.forget(running.shard_id)
+                shard = session.get_one(Shard, running.shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
-            self._stop_unless_it_may_run(session, beat.worker, (shard_id, attempt), outcome)
+            _stop_unless_it_may_run(standings, beat.worker, attempt, outcome)
 
     def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
         """It is listed and told, and nothing that it says of shards is understood."""
@@ -131,14 +185,6 @@ class Recorder:
             order = Order(type=OrderType.INCOMPATIBLE, protocol=PROTOCOL, version=__version__)
             outcome.orders.append((stranger.worker, order))
 
-    def _stop_unless_it_may_run(
-        self, session: Session, worker: str, attempt_of: tuple[str, int], outcome: Outcome
-    ) -> None:
-        shard_id, attempt = attempt_of
-        if not transitions.may_run(session, shard_id, attempt, worker):
-            order = Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt)
-            outcome.orders.append((worker, order))
-
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Bring the touched jobs up to their shards, and stop what works for an ended job."""
         for job_id in list(outcome.touched):
@@ -148,34 +194,77 @@ class Recorder:
         for job_id in outcome.touched.keys() | outcome.hinted:
             self._look_at_job(session, job_id, outcome)
 
+    def finish_broken(self, session: Session, job_ids: Iterable[str], outcome: Outcome) -> None:
+        """Jobs with a shard of which no message could be made fail, and are told of."""
+        late = Outcome()
+        for job_id in job_ids:
+            late.touch(job_id, is_change=True)
+        self.finish(session, late)
+        outcome.orders += late.orders
+        outcome.updates += late.updates
+
     def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
         job = store.find_job(session, job_id)
         if job is None:
             return
         session.refresh(job)
-        shards = store.shards_of(session, job_id)
-        for shard in shards:
-            session.refresh(shard)
         if JobStatus(job.status).has_ended:
-            outcome.orders += [
-                (worker, Order(type=OrderType.STOP, shard_id=shard.id, attempt=shard.attempt))
-                for shard in shards
-                if shard.status == JobStatus.CANCELED and (worker := shard.holder or shard.sent_to)
-            ]
+            outcome.orders += _stop_orders(session, job_id)
+            judge(session, job)
         outcome.updates.append(
             JobUpdate(
                 job_id=job.id,
                 status=JobStatus(job.status),
                 status_seq=job.status_seq,
                 progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
-                previews={
-                    shard.index: shard.preview_version
-                    for shard in shards
-                    if shard.status == JobStatus.RUNNING and shard.preview_version
-                },
+                previews=_previews(session, job_id),
                 shards_changed=outcome.touched.get(job_id, True),
             )
         )
+
+
+def _mentioned(messages: Iterable[Report | Heartbeat]) -> Iterator[str]:
+    """Ids of the shards that are spoken of."""
+    for message in messages:
+        if isinstance(message, Report):
+            yield message.shard_id
+        else:
+            yield from (running.shard_id for running in message.running)
+
+
+def _stop_unless_it_may_run(
+    standings: Standings, worker: str, attempt: tuple[str, int], outcome: Outcome
+) -> None:
+    if not standings.may_run(*attempt, worker):
+        order = Order(type=OrderType.STOP, shard_id=attempt[0], attempt=attempt[1])
+        outcome.orders.append((worker, order))
+
+
+def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
+    """To whoever may still work for a job that has ended."""
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.holder, Shard.sent_to).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.CANCELED,
+            Shard.holder.is_not(None) | Shard.sent_to.is_not(None),
+        )
+    )
+    return [
+        (str(holder or sent_to), Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt))
+        for shard_id, attempt, holder, sent_to in rows
+    ]
+
+
+def _previews(session: Session, job_id: str) -> dict[int, int]:
+    """Shard index → version of its preview, of the shards that run."""
+    rows = session.execute(
+        select(Shard.index, Shard.preview_version).where(
+            Shard.job_id == job_id,
+            Shard.status == JobStatus.RUNNING,
+            Shard.preview_version > 0,
+        )
+    )
+    return {index: version for index, version in rows}
 
 
 def _order(order_type: OrderType, report: Report) -> Order:

@@ -6,6 +6,7 @@ All times are of this process's monotonic clock: the clocks of workers are only 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobs.messages import PROTOCOL, Heartbeat, Report
 
@@ -43,6 +44,7 @@ class Roster:
         self._mentioned: dict[tuple[str, int, str], float] = {}
         self._leases_since = self._listened_at = clock()
         self.sent: dict[str, Sent] = {}
+        self.drained: frozenset[str] = frozenset()  # as the database has it
         self._strangers: dict[str, float] = {}  # worker → when it was told
 
     def renew_leases(self) -> None:
@@ -95,19 +97,29 @@ class Roster:
             return False
         return self._clock() - known.heard_at <= self._lease_seconds
 
+    def takes_work(self, worker: str) -> bool:
+        """Whether shards may be sent to this worker."""
+        if worker in self.drained or not self.is_alive(worker):
+            return False
+        heartbeat = self._workers[worker].heartbeat
+        return heartbeat is not None and not heartbeat.draining and heartbeat.protocol == PROTOCOL
+
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""
         free: list[tuple[int, str]] = []
         for name, known in self._workers.items():
             heartbeat = known.heartbeat
-            if heartbeat is None or heartbeat.draining or heartbeat.protocol != PROTOCOL:
-                continue
-            if not self.is_alive(name):
+            if heartbeat is None or not self.takes_work(name):
                 continue
             on_the_way = {s for s, sent in self.sent.items() if sent.worker == name}
             occupied = set(known.running) | on_the_way
             free += [(len(occupied) + i, name) for i in range(heartbeat.slots - len(occupied))]
         return [name for _, name in sorted(free)]
+
+    def capabilities_of(self, worker: str) -> dict[str, Any]:
+        """What a worker tells of itself; nothing while it is not known."""
+        known = self._workers.get(worker)
+        return {} if known is None or known.heartbeat is None else known.heartbeat.capabilities
 
     def queue_of(self, worker: str) -> str:
         """The Celery queue of a worker that was heard."""

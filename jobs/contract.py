@@ -54,6 +54,16 @@ class Progress(Contract):
     unit: str = Field("image-steps", description="image-steps, steps, images, seconds or faces.")
 
 
+class EstimateView(Contract):
+    """When a job will start and end, each from the best to the worst case of what was measured."""
+
+    start: tuple[datetime, datetime] | None = Field(
+        None, description="Null: it has started, or there is no estimate."
+    )
+    end: tuple[datetime, datetime] | None = None
+    reason: str | None = Field(None, description="Why there is no estimate, in one sentence.")
+
+
 class JobView(Contract):
     """A job as callers see it."""
 
@@ -64,7 +74,12 @@ class JobView(Contract):
     priority: int
     status: JobStatus
     status_seq: int = Field(description="Grows with every change of this job.")
-    waiting_reason: str | None = Field(description="Why it is not running, in one sentence.")
+    waiting_reason: str | None = Field(
+        description="Why it, or some of its shards, wait, in one sentence."
+    )
+    estimate: EstimateView | None = Field(
+        None, description="Of a job that has not ended; lists leave it out."
+    )
     notice: str | None = Field(None, description="What hinders it while it runs, in one sentence.")
     params: dict[str, Any]
     progress: Progress
@@ -248,10 +263,58 @@ class WorkerView(Contract):
     )
     capabilities: dict[str, Any]
     usage: WorkerUsage | None = Field(None, description="Null before its first measurement.")
-    slots: int
+    slots: int = Field(description="0 while it takes no shards.")
+    drained_at: datetime | None = Field(None, description="Since when it gets no more shards.")
+    drained_by: str | None = Field(None, description="Who asked for that.")
     running: list[str] = Field(default_factory=list, description="Ids of the shards that it runs.")
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+class SpeedView(Contract):
+    """How fast shards of a kind are on a device, by the newest ones."""
+
+    kind: str
+    device: str
+    unit: str = Field(description="What is counted; images for what is assembled.")
+    per_second: tuple[float, float, float] = Field(
+        description="First tenth, median and ninth tenth of the shards."
+    )
+    shards: int = Field(description="How many were measured.")
+
+
+class UsageView(Contract):
+    """What a submitter has used of late."""
+
+    submitter: str
+    device_seconds: float = Field(description="Of usage that decays by half in four hours.")
+
+
+class EstimateRecord(Contract):
+    """How often the first estimates of the newest jobs came true."""
+
+    jobs: int = Field(description="Jobs that succeeded after an estimate of their end.")
+    ends_within: int = Field(description="Of these, those that ended within it.")
+    starts: int = Field(description="Jobs with an estimate of their start.")
+    starts_within: int
+
+
+class PauseView(Contract):
+    """Why nothing new is sent, of one kind or of the whole queue."""
+
+    scope: str = Field(description="A kind of job, or `all`.")
+    reason: str
+    paused_by: str
+    paused_at: datetime
+
+
+class QueueView(Contract):
+    """The queue as a whole."""
+
+    pauses: list[PauseView]
+    usage: list[UsageView] = Field(description="By the fair share's account, most first.")
+    speeds: list[SpeedView]
+    estimates: EstimateRecord
 
 
 class JobUpdate(Contract):

@@ -32,7 +32,8 @@ class Database:
         self.url = make_url(url)
         if backend == "sqlite":
             self.engine = sqlite_engine(self.url)
-            self._reader = self.engine.execution_options(is_reader=True)
+            # Connections of their own: writers that wait for the lock leave some to readers.
+            self._reader = sqlite_engine(self.url).execution_options(is_reader=True)
         else:
             self.engine = postgresql_engine(self.url)
             self._reader = self.engine.execution_options(is_reader=True, **READER_OPTIONS)
@@ -62,3 +63,4 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self._reader.dispose()

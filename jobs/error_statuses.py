@@ -14,6 +14,8 @@ STATUSES: dict[type[errors.JobError], HTTPStatus] = {
     errors.DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.UploadNotFoundError: HTTPStatus.NOT_FOUND,
     errors.PreviewNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.WorkerNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.PauseNotFoundError: HTTPStatus.NOT_FOUND,
     errors.JobEndedError: HTTPStatus.CONFLICT,
     errors.JobActiveError: HTTPStatus.CONFLICT,
     errors.IdempotencyConflictError: HTTPStatus.CONFLICT,

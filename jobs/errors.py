@@ -8,7 +8,9 @@
   + DatasetNotFoundError       no such dataset
   + UploadNotFoundError        no such upload
   + PreviewNotFoundError       nothing to preview now
-  + JobEndedError              the job has ended, so that it cannot be canceled
+  + WorkerNotFoundError        no such worker
+  + PauseNotFoundError         nothing of this name is paused
+  + JobEndedError              the job has ended, so that it cannot be canceled or changed
   + JobActiveError             the job has not ended, so that it cannot be retried or deleted
   + IdempotencyConflictError   the key was used for another request
   + CheckpointRejectedError    the upload is no checkpoint that Darkroom can run
@@ -86,8 +88,20 @@ class PreviewNotFoundError(JobError):
     code = "preview_not_found"
 
 
+class WorkerNotFoundError(JobError):
+    """No such worker."""
+
+    code = "worker_not_found"
+
+
+class PauseNotFoundError(JobError):
+    """Nothing of this name is paused."""
+
+    code = "pause_not_found"
+
+
 class JobEndedError(JobError):
-    """The job has ended, so that it cannot be canceled."""
+    """The job has ended, so that it cannot be canceled or changed."""
 
     code = "job_ended"
 

@@ -151,7 +151,8 @@ class OrderType(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"  # the report (shard, attempt, seq) is recorded or ignored for good
     STOP = "stop"  # you do not hold this attempt, or its job was canceled
-    DRAIN = "drain"  # take no more work
+    DRAIN = "drain"  # take no more work, but stay
+    RESUME = "resume"  # take work again
     INCOMPATIBLE = "incompatible"  # you speak another protocol than we do: you get no work
 
 

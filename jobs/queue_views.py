@@ -1,49 +1,54 @@
-"""A job as callers see it, with its place in the queue: why it waits, and for whom."""
+"""Jobs as callers see them, with their place in the queue: why they wait, for whom, how long."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs import store
-from jobs.contract import JobStatus, JobView
+from jobs.contract import EstimateView, JobStatus, JobView
+from jobs.forecast import forecast
 from jobs.parents import waiting_words
-from jobs.tables import Job, Shard
+from jobs.queue_facts import QueueFacts
+from jobs.tables import Job
 from jobs.views import job_view
+from jobs.waiting import hindrance, waiting_reason
 
-WORKER_IS_ONLINE = timedelta(seconds=30)
+PLAYED_SHARDS = 2000  # of the front of the queue, for an estimate
 
 
 def view_of(session: Session, job: Job) -> JobView:
-    """The job as it is now."""
-    parents = store.parents_of(session, job.id)
-    reason = notice = None
-    if job.status == JobStatus.QUEUED:
-        reason = waiting_words(parents) or _place_in_queue(session, job)
-    elif job.status == JobStatus.RUNNING:
-        notice = _notice_of(session, job.id)
-    return job_view(job, reason, parents, notice)
+    """The job as it is now, with an estimate of its start and end."""
+    facts = QueueFacts(session, [job])
+    view = _view(job, facts)
+    if JobStatus(job.status).has_ended:
+        return view
+    return view.model_copy(update={"estimate": _estimate(session, job, facts)})
 
 
-def online_since() -> datetime:
-    """A worker that was heard since then is online."""
-    return datetime.now(UTC) - WORKER_IS_ONLINE
+def views_of(session: Session, jobs: Iterable[Job]) -> list[JobView]:
+    """The jobs as they are now, without estimates; facts are read once for all of them."""
+    listed = list(jobs)
+    facts = QueueFacts(session, listed)
+    return [_view(job, facts) for job in listed]
 
 
-def _notice_of(session: Session, job_id: str) -> str | None:
-    """What hinders the first running shard of a job that something hinders."""
-    hindered = (
-        Shard.job_id == job_id,
-        Shard.status == JobStatus.RUNNING,
-        Shard.notice.is_not(None),
+def _view(job: Job, facts: QueueFacts) -> JobView:
+    return job_view(
+        job,
+        waiting_reason(job, facts),
+        facts.parents.get(job.id, ()),
+        facts.notices.get(job.id),
     )
-    return session.scalar(select(Shard.notice).where(*hindered).order_by(Shard.index).limit(1))
 
 
-def _place_in_queue(session: Session, job: Job) -> str:
-    if not store.workers_heard_since(session, online_since()):
-        return "No worker is online."
-    ahead = store.jobs_ahead(session, job)
-    if ahead:
-        return f"{ahead} {'job goes' if ahead == 1 else 'jobs go'} before it."
-    return "It waits for a free worker."
+def _estimate(session: Session, job: Job, facts: QueueFacts) -> EstimateView:
+    blocked = waiting_words(facts.parents.get(job.id, ())) or hindrance(job, facts)
+    if blocked is not None and not (job.id in facts.held and not facts.waiting_shards.get(job.id)):
+        return EstimateView(reason=blocked)
+    front = facts.front(PLAYED_SHARDS)
+    forecasts, unknown = forecast(session, front, facts.slots, facts.now)
+    if job.id in forecasts:
+        found = forecasts[job.id]
+        return EstimateView(start=found.start, end=found.end)
+    if job.id in unknown:
+        return EstimateView(reason=f"No shard of kind {unknown[job.id]} was measured yet.")
+    return EstimateView(reason="More shards go before it than are played forward.")

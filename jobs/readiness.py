@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.errors import ArtifactStoreError
+from jobs.errors import ArtifactStoreError, DatabaseUnavailableError
 from jobs.faults import as_job_error
 
 LEAST_BYTES = 8 * 2**20  # free on a disk: with less, what is written may be refused
@@ -40,7 +40,7 @@ class ConditionWatch:
                 session.rollback()
         except Exception as error:  # whatever the driver says, it means: not ready
             known = as_job_error(error)
-            if known is None:
+            if known is None or isinstance(known, DatabaseUnavailableError):
                 return Condition("not_ready", "The database does not answer, or is not migrated.")
             return Condition(known.code, f"{known.message[0].upper()}{known.message[1:]}.")
         file = self.database.url.database if self.database.url.drivername == "sqlite" else None

@@ -6,7 +6,7 @@ from jobs import store
 from jobs.contract import JobView
 from jobs.database import Database
 from jobs.gallery import require_job
-from jobs.queue_views import view_of
+from jobs.queue_views import views_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Relatives:
             children = store.children_of(session, job_id)
             nearer = {each.id for each in (job, *parents, *children)}
             return JobRelatives(
-                parents=[view_of(session, each) for each in parents],
-                children=[view_of(session, each) for each in children],
-                batch=[view_of(session, each) for each in batch if each.id not in nearer],
+                parents=views_of(session, parents),
+                children=views_of(session, children),
+                batch=views_of(session, [each for each in batch if each.id not in nearer]),
             )

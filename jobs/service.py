@@ -10,13 +10,15 @@ from pydantic import TypeAdapter
 from jobs import store, transitions
 from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
+from jobs.controls import QueueControls
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
 from jobs.deletion import Deletion
 from jobs.errors import JobEndedError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
-from jobs.queue_views import online_since, view_of
+from jobs.queue_facts import online_since
+from jobs.queue_views import view_of, views_of
 from jobs.readiness import Condition, ConditionWatch
 from jobs.relatives import Relatives
 from jobs.repeats import Repeats
@@ -32,6 +34,7 @@ _id_adapter: TypeAdapter[str] = TypeAdapter(Id)
 
 class JobService(
     SubmissionDesk,
+    QueueControls,
     CheckpointLibrary,
     DatasetShelf,
     UploadShelf,
@@ -72,7 +75,7 @@ class JobService(
         before = None if cursor is None else _decode_cursor(cursor)
         with self._database.read() as session:
             jobs = store.newest_jobs(session, limit + 1, before, status)
-            items = [view_of(session, job) for job in jobs[:limit]]
+            items = views_of(session, jobs[:limit])
         has_more = len(jobs) > limit
         return JobList(items=items, next_cursor=_encode_cursor(items[-1]) if has_more else None)
 

@@ -2,13 +2,15 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
-from jobs.contract import ACTIVE, ArtifactRole, JobStatus
+from jobs.contract import ArtifactRole, JobStatus
 from jobs.messages import ArtifactRecord, Heartbeat, Stranger
 from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload, Worker
 
@@ -92,17 +94,6 @@ def newest_jobs(
     return session.scalars(query).all()
 
 
-def jobs_ahead(session: Session, job: Job) -> int:
-    """How many jobs go before this one: queued or running, and waiting for no other."""
-    goes_before = (Job.priority > job.priority) | (
-        (Job.priority == job.priority) & (Job.created_at < job.created_at)
-    )
-    query = select(func.count()).where(
-        Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), goes_before, ~waits_for_parents()
-    )
-    return session.scalar(query) or 0
-
-
 def shards_of(session: Session, job_id: str) -> Sequence[Shard]:
     """The shards of a job, in order."""
     return session.scalars(select(Shard).where(Shard.job_id == job_id).order_by(Shard.index)).all()
@@ -113,45 +104,40 @@ def find_shard(session: Session, shard_id: str) -> Shard | None:
     return session.get(Shard, shard_id)
 
 
-def sendable_shards(limit: int) -> Select[Shard, Job]:
-    """Shards that wait to be sent, in the order in which they go.
-
-    What assembles a job waits until all that it assembles has succeeded, and a job until its
-    parents have.
-    """
-    sibling = aliased(Shard)
-    unfinished = (
-        select(sibling.id)
-        .where(
-            sibling.job_id == Shard.job_id,
-            sibling.index < Shard.index,
-            sibling.status != JobStatus.SUCCEEDED,
-        )
-        .exists()
-    )
-    return (
-        select(Shard, Job)
-        .join(Job, Job.id == Shard.job_id)
-        .where(
-            Shard.status == JobStatus.QUEUED,
-            Shard.sent_to.is_(None),
-            Job.status.in_(ACTIVE),
-            (Shard.kind != "assemble") | ~unfinished,
-            ~waits_for_parents(),
-        )
-        .order_by(Job.priority.desc(), Job.created_at, Job.id, Shard.index)
-        .limit(limit)
-    )
-
-
 def active_shards(session: Session) -> Sequence[Shard]:
-    """Shards that are sent or held and have not ended."""
+    """Shards that are sent and have not ended."""
     return session.scalars(
-        select(Shard).where(
-            Shard.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]),
-            Shard.sent_to.is_not(None) | Shard.holder.is_not(None),
-        )
+        select(Shard).where(Shard.finished_at.is_(None), Shard.sent_to.is_not(None))
     ).all()
+
+
+@dataclass(frozen=True)
+class HeldShard:
+    """A shard that a worker runs, and for whom."""
+
+    id: str
+    job_id: str
+    attempt: int
+    holder: str
+    submitter: str
+
+
+_HELD = (
+    select(Shard.id, Shard.job_id, Shard.attempt, Shard.holder, Job.submitter)
+    .join(Job, Job.id == Shard.job_id)
+    .where(
+        Shard.finished_at.is_(None), Shard.holder.is_not(None), Shard.status == JobStatus.RUNNING
+    )
+    .order_by(Shard.id)
+)
+
+
+def held_shards(session: Session) -> Sequence[HeldShard]:
+    """Shards that run."""
+    return [
+        HeldShard(shard_id, job_id, attempt, str(holder), submitter)
+        for shard_id, job_id, attempt, holder, submitter in session.execute(_HELD)
+    ]
 
 
 def add_artifacts(session: Session, shard: Shard, records: Sequence[ArtifactRecord]) -> None:
@@ -263,27 +249,33 @@ def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
         seen["usage"] = heard.usage.model_dump() if heard.usage else None
     else:
         seen |= {"slots": 0, "capabilities": {}, "usage": None}
-    known = session.get(Worker, heard.worker)
-    if known is None:
+    statement = update(Worker).where(Worker.id == heard.worker).values(**seen)
+    known: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # of an UPDATE
+        statement.execution_options(synchronize_session=False)
+    )
+    if known.rowcount == 0:
         kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
         session.execute(delete(Worker).where(~kept))
         session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
-        return
-    for name, value in seen.items():
-        setattr(known, name, value)
+        session.flush()
 
 
 def running_shards(session: Session) -> dict[str, list[str]]:
     """Worker → ids of the shards that it holds and runs."""
-    rows = session.execute(
-        select(Shard.holder, Shard.id)
-        .where(Shard.status == JobStatus.RUNNING, Shard.holder.is_not(None))
-        .order_by(Shard.id)
-    )
     running: dict[str, list[str]] = {}
-    for holder, shard_id in rows:
-        running.setdefault(str(holder), []).append(shard_id)
+    for shard in held_shards(session):
+        running.setdefault(shard.holder, []).append(shard.id)
     return running
+
+
+def find_worker(session: Session, worker_id: str) -> Worker | None:
+    """The worker of this id, if it was heard of late."""
+    return session.get(Worker, worker_id)
+
+
+def drained_workers(session: Session) -> frozenset[str]:
+    """Workers that get no more shards."""
+    return frozenset(session.scalars(select(Worker.id).where(Worker.drained_at.is_not(None))))
 
 
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:

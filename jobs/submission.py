@@ -20,7 +20,7 @@ from jobs.gallery import require_job
 from jobs.kinds import KINDS, Part
 from jobs.kinds.references import random_seed
 from jobs.parents import newest_that_can_succeed, require_parents, with_jobs_renamed
-from jobs.queue_views import view_of
+from jobs.queue_views import views_of
 from jobs.requests import AssignmentRequest, BatchRequest, JobRequest, job_request_adapter
 from jobs.streams import WebStreams
 from jobs.tables import Job, JobParent, Shard
@@ -164,7 +164,7 @@ class SubmissionDesk:
                 for job in jobs:
                     job.request_sha256 = digest
                 session.flush()
-                views = [view_of(session, job) for job in jobs]
+                views = views_of(session, jobs)
         except IntegrityError:  # another process inserted the same key meanwhile
             if idempotency_key is None:
                 raise
@@ -237,7 +237,7 @@ def _replay(session: Session, earlier: Job, digest: str) -> BatchSubmission:
     jobs = [earlier]
     if earlier.batch_id is not None:
         jobs = list(store.jobs_of_batch(session, earlier.batch_id))
-    return BatchSubmission([view_of(session, job) for job in jobs], is_replay=True)
+    return BatchSubmission(views_of(session, jobs), is_replay=True)
 
 
 def _require_followers(session: Session, job_id: str, parents: Sequence[str]) -> Mapping[str, str]:

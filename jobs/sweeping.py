@@ -102,15 +102,14 @@ class Sweeper:
         return True
 
     def _tidy_ended_jobs(self) -> None:
-        now = datetime.now(UTC)
+        before = datetime.now(UTC) - timedelta(seconds=PATIENCE_SECONDS)
         with self._database.read() as session:
             ended = session.scalars(
                 select(Job.id)
                 .where(
                     Job.is_tidied.is_(False),
+                    Job.finished_at < before,
                     Job.status.not_in(ACTIVE),
-                    # An end in the future is one of before the clock was set back.
-                    ~Job.finished_at.between(now - timedelta(seconds=PATIENCE_SECONDS), now),
                 )
                 .limit(AT_ONCE)
             ).all()
@@ -190,7 +189,7 @@ class Sweeper:
         query = (
             select(Job.finished_at, Job.id)
             .where(
-                Job.status.not_in(ACTIVE),
+                Job.is_tidied.is_(True),
                 Job.finished_at < before,
                 ~select(child.job_id).where(child.parent_id == Job.id).exists(),
             )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -59,9 +60,15 @@ class Base(DeclarativeBase):
     }
 
 
+HAS_NOT_ENDED = text("finished_at IS NULL")
+IS_SENT = text("finished_at IS NULL AND sent_to IS NOT NULL")
+IS_HELD = text("finished_at IS NULL AND holder IS NOT NULL")
+
+
 class Job(Base):
     """What a person submits and watches.
 
+    The queue is an index of its own over what has not ended: its size does not grow with history.
     `is_tidied`: it has ended, and its folder was swept of all but its artifacts.
     """
 
@@ -70,6 +77,16 @@ class Job(Base):
         UniqueConstraint("submitter", "idempotency_key"),
         Index(None, "created_at", "id"),
         Index(None, "status"),
+        Index(
+            "ix_jobs_queue",
+            "priority",
+            "submitter",
+            "created_at",
+            "id",
+            "kind",
+            sqlite_where=HAS_NOT_ENDED,
+            postgresql_where=HAS_NOT_ENDED,
+        ),
         Index(None, "is_tidied", "finished_at"),
     )
 
@@ -110,14 +127,20 @@ class Shard(Base):
 
     `attempt` counts deliveries. `sent_to` is the worker that the message of this attempt went to,
     until a report comes; `holder` is the worker whose reports count, also after a take-back (then
-    the status is queued again, and the holder goes on if it is heard before the next send).
+    the status is queued again, and the holder goes on if it is heard before the next send). After
+    a hand-back by `returned_by`, the `hand_backs`th in a row, nothing is sent `not_before`.
     `notice` says what hinders its worker now.
+
+    What is sent or held now is found in indexes of its own, as small as there are slots. There is
+    none on `status`: SQLite would look for the next shard through all that wait.
     """
 
     __tablename__ = "shards"
     __table_args__ = (
         UniqueConstraint("job_id", "index"),
-        Index(None, "status", "sent_to"),
+        Index("ix_shards_of_job", "job_id", "status", "index"),
+        Index("ix_shards_sent", "sent_to", sqlite_where=IS_SENT, postgresql_where=IS_SENT),
+        Index("ix_shards_held", "holder", sqlite_where=IS_HELD, postgresql_where=IS_HELD),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -136,6 +159,9 @@ class Shard(Base):
     saved_step: Mapped[int]
     losses: Mapped[int]
     loss_step: Mapped[int]
+    hand_backs: Mapped[int] = mapped_column(server_default="0", default=0)
+    not_before: Mapped[datetime | None]
+    returned_by: Mapped[str | None] = mapped_column(String(128))
     preview_version: Mapped[LongInteger]
     notice: Mapped[str | None]
     curves: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -224,7 +250,7 @@ class Fact(Base):
 
 
 class Worker(Base):
-    """A worker that has been heard; its clock is never used."""
+    """A worker that has been heard; its clock is never used. A drained one gets no more shards."""
 
     __tablename__ = "workers"
 
@@ -237,3 +263,57 @@ class Worker(Base):
     usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    drained_at: Mapped[datetime | None]
+    drained_by: Mapped[str | None] = mapped_column(String(64))
+
+
+class Pause(Base):
+    """Of one kind of job, or of the whole queue (`all`): nothing new is sent while the row is."""
+
+    __tablename__ = "pauses"
+
+    scope: Mapped[str] = mapped_column(String(32), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    paused_by: Mapped[str] = mapped_column(String(64))
+    paused_at: Mapped[datetime]
+
+
+class Usage(Base):
+    """Device time that a submitter has used of late: `device_seconds` as it was `updated_at`."""
+
+    __tablename__ = "usages"
+
+    submitter: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_seconds: Mapped[float]
+    updated_at: Mapped[datetime]
+    served_at: Mapped[datetime | None]
+
+
+class Timing(Base):
+    """How long one shard took, from its start to its success in one attempt."""
+
+    __tablename__ = "timings"
+    __table_args__ = (Index(None, "kind", "device", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    device: Mapped[str] = mapped_column(String(100))
+    total: Mapped[LongInteger]
+    unit: Mapped[str] = mapped_column(String(16))
+    seconds: Mapped[float]
+
+
+class Estimate(Base):
+    """The first estimate of a job's start and end, and whether it came true."""
+
+    __tablename__ = "estimates"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    made_at: Mapped[datetime]
+    start_from: Mapped[datetime | None]  # null: made when it had started
+    start_until: Mapped[datetime | None]
+    end_from: Mapped[datetime]
+    end_until: Mapped[datetime]
+    judged_at: Mapped[datetime | None] = mapped_column(index=True)
+    start_came_true: Mapped[bool | None]
+    end_came_true: Mapped[bool | None]

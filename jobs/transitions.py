@@ -66,6 +66,34 @@ def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> boo
     )
 
 
+def fail_unsent(session: Session, shard_id: str, attempt: int, error: ErrorInfo) -> bool:
+    """The shard waits to be sent, but no message can be made of it: it fails."""
+    return _changed(
+        session,
+        update(Shard).where(*_queued(shard_id, attempt)).values(**_failed_values(error)),
+    )
+
+
+def delay(session: Session, shard_id: str, until: datetime, hand_backs: int, worker: str) -> bool:
+    """The shard was handed back by `worker`, so many times in a row: it waits until then."""
+    return _changed(
+        session,
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.status == JobStatus.QUEUED)
+        .values(not_before=until, hand_backs=hand_backs, returned_by=worker),
+    )
+
+
+def change_job(session: Session, job_id: str, values: dict[str, Any]) -> bool:
+    """Change what a person may change of a job, unless it has ended."""
+    return _changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
+        .values(**values, status_seq=Job.status_seq + 1),
+    )
+
+
 def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
     """The unanswered message of this attempt is repeated, to `worker`."""
     return _changed(
@@ -80,15 +108,19 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
     )
 
 
-def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
-    """Write what a worker says of an attempt, if its word counts."""
-    has_moved = _hold(session, report) or resume_holder(
-        session, report.shard_id, report.attempt, report.worker
+def record_report(
+    session: Session, report: Report, max_losses: int, *, may_wait: bool = True
+) -> Recorded:
+    """Write what a worker says of an attempt, if its word counts; `may_wait`: it may be queued."""
+    has_moved = may_wait and (
+        _hold(session, report)
+        or resume_holder(session, report.shard_id, report.attempt, report.worker)
     )
     values = _reported_values(report)
     if report.status is ReportStatus.LOST:
         values |= _loss_values(report.error, values["saved_step"], max_losses)
-    counts = _changed(session, update(Shard).where(*_guard(report)).values(**values))
+    statement = update(Shard).where(*_guard(report)).values(**values)
+    counts = _changed(session, statement.execution_options(synchronize_session=False))
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 

@@ -42,6 +42,13 @@ class Ready(Contract):
     capabilities: dict[str, Any]
 
 
+class Warm(Contract):
+    """Which checkpoints the engine has loaded, by their SHA-256: the next shard finds them warm."""
+
+    type: Literal["warm"] = "warm"
+    checkpoints: list[str]
+
+
 class Working(Contract):
     """The shard goes on: how far it is, its newest saved step, resident memory, its curves.
 
@@ -86,7 +93,7 @@ class Interrupted(Contract):
     saved_step: int
 
 
-EngineEvent = Ready | Working | PreviewMade | Finished | Failed | Interrupted
+EngineEvent = Ready | Warm | Working | PreviewMade | Finished | Failed | Interrupted
 event_adapter: TypeAdapter[EngineEvent] = TypeAdapter(
     Annotated[EngineEvent, Field(discriminator="type")]
 )

@@ -14,7 +14,7 @@ from jobs.kinds.references import (
     require_regressor,
 )
 from jobs.kinds.sample import decide_seed, image_parts, prior_reference, require_sampling
-from jobs.requests import DEFAULT_SCALES, GuidedSampleParams
+from jobs.requests import DEFAULT_SCALES, CheckpointReference, GuidedSampleParams
 from jobs.tables import Job, Shard
 from jobs.works import AnyWork, AssembleWork, GuidedSampleWork
 
@@ -35,6 +35,10 @@ class GuidedSampleKind(Kind[GuidedSampleParams]):
         if params.guidance_form is None:
             decided["guidance_form"] = "mean" if params.sampler == "ddpm" else "eps"
         return params.model_copy(update=decided | decide_seed(params))
+
+    def networks(self, params: GuidedSampleParams) -> Sequence[CheckpointReference]:
+        """The noise predictor and the regressor."""
+        return (params.checkpoint, params.regressor)
 
     def unit(self, params: GuidedSampleParams) -> str:
         """Each image takes all steps."""

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from sqlalchemy.orm import Session
 
 from jobs.contract import Contract
+from jobs.requests import CheckpointReference
 from jobs.tables import Job, Shard
 from jobs.works import AnyWork
 
@@ -42,6 +43,10 @@ class Kind(ABC, Generic[Params]):
     @abstractmethod
     def unit(self, params: Params) -> str:
         """What the job's progress counts."""
+
+    def networks(self, params: Params) -> Sequence[CheckpointReference]:
+        """Checkpoints that an engine keeps loaded for the next shard."""
+        return ()
 
     @abstractmethod
     def split(self, params: Params, shard_images: int) -> Sequence[Part]:

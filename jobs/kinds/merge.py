@@ -20,7 +20,14 @@ from jobs.kinds.references import (
     require_noise_predictor,
     upload_reference,
 )
-from jobs.requests import Face, GuidedSampleParams, MadeFace, MergeParams, UploadedFace
+from jobs.requests import (
+    CheckpointReference,
+    Face,
+    GuidedSampleParams,
+    MadeFace,
+    MergeParams,
+    UploadedFace,
+)
 from jobs.tables import Job, Shard
 from jobs.works import (
     AnyWork,
@@ -64,6 +71,10 @@ class MergeKind(Kind[MergeParams]):
         if params.mask_upload is not None:
             _require_upload(session, params.mask_upload, "mask_upload")
         return params.model_copy(update={"seed": seed, "faces": pairs, "pairs": len(pairs)})
+
+    def networks(self, params: MergeParams) -> Sequence[CheckpointReference]:
+        """The noise predictor."""
+        return (params.checkpoint,)
 
     def unit(self, params: MergeParams) -> str:
         """Each image takes the steps from its t."""

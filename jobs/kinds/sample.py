@@ -16,7 +16,7 @@ from jobs.kinds.references import (
     require_dataset,
     require_noise_predictor,
 )
-from jobs.requests import SampleParams, SamplingParams, StartParams
+from jobs.requests import CheckpointReference, SampleParams, SamplingParams, StartParams
 from jobs.tables import Job, Shard
 from jobs.works import AnyWork, AssembleWork, DatasetReference, SampleWork
 
@@ -76,6 +76,10 @@ class SampleKind(Kind[SampleParams]):
         """Check checkpoint, steps and prior; draw a seed."""
         require_sampling(session, params, params)
         return params.model_copy(update=decide_seed(params))
+
+    def networks(self, params: SampleParams) -> Sequence[CheckpointReference]:
+        """The noise predictor."""
+        return (params.checkpoint,)
 
     def unit(self, params: SampleParams) -> str:
         """Each image takes all steps."""

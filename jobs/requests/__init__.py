@@ -19,6 +19,7 @@ from jobs.requests.base import (
     StartParams,
 )
 from jobs.requests.batch import AssignmentRequest, BatchItem, BatchRequest
+from jobs.requests.changes import JobChange, PauseRequest
 from jobs.requests.evaluate import EvaluateJob, EvaluateParams
 from jobs.requests.guided_sample import DEFAULT_SCALES, GuidedSampleJob, GuidedSampleParams
 from jobs.requests.guided_sample import PRESETS as GUIDED_PRESETS
@@ -68,12 +69,14 @@ __all__ = [
     "Face",
     "GuidedSampleJob",
     "GuidedSampleParams",
+    "JobChange",
     "JobReference",
     "JobRequest",
     "JobRequestBase",
     "MadeFace",
     "MergeJob",
     "MergeParams",
+    "PauseRequest",
     "ReportJob",
     "ReportParams",
     "SampleJob",

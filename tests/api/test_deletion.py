@@ -89,6 +89,8 @@ def test_a_job_that_another_came_after_is_kept_until_that_one_is_gone(
     answer = client.delete(f"{API}/jobs/{parent}")
     assert refused(answer) == [child]
     assert f"job {child} (report)" in answer.json["detail"]
+    assert b"Delete this job" not in client.get(f"/jobs/{parent}").data
+    assert b"Delete this job" in client.get(f"/jobs/{child}").data
     page = client.post(f"/jobs/{parent}/delete")
     assert (page.status_code, page.mimetype) == (409, "text/html")
 

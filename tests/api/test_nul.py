@@ -29,7 +29,9 @@ def test_a_job_with_it_is_refused_field_by_field(
     answer = client.post("/api/v1/jobs", json=body)
 
     assert (answer.status_code, answer.json["code"]) == (422, "validation_error")
-    assert [error["field"] for error in answer.json["errors"]] == [field]
+    (error,) = answer.json["errors"]
+    assert error["field"] == field
+    assert "characters, no NUL among them" in error["allowed"]
 
 
 def test_a_batch_and_an_assignment_with_it_are_refused(client: FlaskClient) -> None:

@@ -168,7 +168,6 @@ def test_a_damaged_backup_is_refused_with_the_name_of_the_file(kept, elsewhere) 
     database.close()
 
 
-@pytest.mark.both_databases
 def test_a_restore_that_is_killed_is_begun_again(
     kept, elsewhere, tmp_path, system, empty_database_url
 ) -> None:

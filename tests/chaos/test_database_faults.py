@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.chaos
 
 LONG = {"count": 4, "num_inference_steps": 200, "seed": 6}
 LOCKED_SECONDS = 20.0
+CROWD = 20  # requests at a time, more than there are connections to write with
 LOCKER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -130,17 +132,25 @@ def test_a_database_that_is_locked_for_20_seconds_is_said_and_passes(
     body = {"kind": "sample", "params": {"checkpoint": checkpoint, "count": 1}}
     before = counts(system)
 
+    def post(asked: dict[str, Any]) -> Any:
+        return client.application.test_client().post("/api/v1/jobs", json=asked)
+
     with locked(system):
         until = time.monotonic() + LOCKED_SECONDS
-        refused = client.post("/api/v1/jobs", json=body)
+        with ThreadPoolExecutor(CROWD) as crowd:
+            asked = [crowd.submit(post, body) for _ in range(CROWD)]
+            began = time.monotonic()
+            listed = client.get("/api/v1/jobs")
+            seconds = time.monotonic() - began
+            refused = [each.result() for each in asked]
         ready = client.get("/readyz")
-        listed = client.get("/api/v1/jobs")
         page = client.post(f"/jobs/{quiet.id}/retry", data={})
         while time.monotonic() < until:
             time.sleep(0.1)
 
-    assert (refused.status_code, refused.json["code"]) == (503, "database_busy")
-    assert refused.headers["Retry-After"] == "5"
+    assert {(each.status_code, each.json["code"]) for each in refused} == {(503, "database_busy")}
+    assert refused[0].headers["Retry-After"] == "5"
+    assert seconds < 4  # writers wait 5 s for the lock
     assert (ready.status_code, ready.json["database"]) == (503, "database_busy")
     assert len(listed.json["items"]) == 2
     assert (page.status_code, page.mimetype) == (503, "text/html")

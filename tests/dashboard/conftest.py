@@ -5,9 +5,9 @@ state machine and the same streams, so that pages can be seen at every moment of
 """
 
 import io
+import itertools
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -54,6 +54,7 @@ class Bench:
     checkpoint: str = ""
 
     def __post_init__(self) -> None:
+        self._seq = itertools.count(1)
         self._updates = DispatcherStreams(self.settings.redis_url)
         self._previews = WorkerStreams(self.settings.redis_url, WORKER)
         self.checkpoint = self.import_checkpoint("course.safetensors", "Course network")
@@ -152,7 +153,7 @@ class Bench:
                 job_id=job,
                 shard_id=shard.id,
                 attempt=shard.attempt,
-                seq=time.monotonic_ns(),
+                seq=next(self._seq),
                 status=status,
                 done=said.pop("done", step * shard.image_count if shard.kind == "sample" else 0),
                 running=[],

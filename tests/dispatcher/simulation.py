@@ -6,6 +6,7 @@ What lies between them (Redis, processes, networks) is scripted here, and fails 
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from worker.consumer.desk import ReportDesk
 
 NOWHERE = "redis://127.0.0.1:1/0"  # the hints of the API are lost, always
 STEPS = 4
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)  # when the clock shows 0
 LEASE, RESEND, MAX_LOSSES = 20.0, 5.0, 3
 REPORT_SECONDS = 0.4
 
@@ -68,6 +70,7 @@ class SimulatedWorker:
 
     def __init__(self, name: str, world: "World") -> None:
         self.name = name
+        self.number = world.started_workers  # its progress differs from everybody else's
         self.is_cut_off = False
         self.is_leaving = False
         self.air: list[bytes] = []  # said, and not yet arrived
@@ -102,7 +105,8 @@ class SimulatedWorker:
             self.finish()
             return
         saved[shard] = max(saved.get(shard, 0), self.step - 1)
-        self._update(done=self.step, saved_step=saved[shard])
+        for _ in range(1 + self.number % 2):  # so that of two, one is always ahead of the other
+            self._update(done=100 * self.step + self.number, saved_step=saved[shard])
 
     def finish(self, *, is_heard: bool = True) -> None:
         """Publish everything, the manifest last; then perhaps die before it is said."""
@@ -259,9 +263,14 @@ class World:
             del worker.air[: len(arrived)]
             self.road.reports += arrived
 
+    def _time_of_day(self) -> datetime:
+        return NOON + timedelta(seconds=self.clock.now)
+
     def start_dispatcher(self) -> None:
         """A new one remembers nothing."""
-        self.arbiter = Arbiter(self.database, self.artifacts, self.settings, self.clock)
+        self.arbiter = Arbiter(
+            self.database, self.artifacts, self.settings, self.clock, self._time_of_day
+        )
         self.has_redis, self.reads_pending = False, True
         self.witness.note_leases_anew()
 

@@ -1,7 +1,9 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from dispatcher.roster import Roster
-from dispatcher.sending import Sender
+from dispatcher.sending import Sender, Sending
 from jobs import transitions
 from jobs.database import Database
 from jobs.messages import Heartbeat, Report, ReportStatus
@@ -17,6 +19,9 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+    def utc(self):
+        return datetime(2026, 11, 26, tzinfo=UTC) + timedelta(seconds=self.now)
 
 
 @pytest.fixture
@@ -44,16 +49,16 @@ def beat(worker="a"):
 
 def test_a_handed_back_shard_is_sent_after_1_2_4_and_at_most_60_seconds(clock, database, shard_id):
     roster = Roster(1000, clock)
-    sender = Sender(roster, 5, clock)
+    sender = Sender(roster, 5, clock.utc)
     waits = []
     for attempt in range(1, 9):
         since = clock.now
-        departures = []
-        while not departures:
+        sending = Sending()
+        while not sending.departures:
             roster.hear(beat())
             with database.write() as session:
-                departures = sender.fill_slots(session)
-            clock.now += 0 if departures else 1
+                sender.fill_slots(session, sending)
+            clock.now += 0 if sending.departures else 1
         waits.append(clock.now - since)
         returned = Report(
             worker="a",
@@ -67,7 +72,7 @@ def test_a_handed_back_shard_is_sent_after_1_2_4_and_at_most_60_seconds(clock, d
         roster.hear(returned)
         with database.write() as session:
             assert transitions.record_report(session, returned, max_losses=3).counts
-        sender.pause(shard_id)
+            sender.delay(session, shard_id, "a")
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60]
 
 

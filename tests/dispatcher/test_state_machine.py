@@ -36,7 +36,8 @@ class Story(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="darkroom-story-")
         self.world = World(Path(self.folder.name), self.migrated, Witness)
-        self.world.start_worker()
+        for _ in range(2):
+            self.world.start_worker()
 
     def pick(self, which, of):
         return of[which % len(of)]
@@ -170,11 +171,13 @@ class Story(RuleBasedStateMachine):
         return [air for air in (*spoken, self.world.road.reports) if air]
 
     @precondition(lambda self: any(self.world.road.queues.values()))
-    @rule(which=SOME, how=st.sampled_from(["lose", "double"]))
+    @rule(which=SOME, how=st.sampled_from(["lose", "double", "spread"]))
     def disturb_a_task(self, which, how):
-        queue = self.pick(which, [q for q in self.world.road.queues.values() if q])
-        order = queue.pop(0)
-        queue += [order, order] if how == "double" else []
+        queues = self.world.road.queues
+        order = self.pick(which, [q for q in queues.values() if q]).pop(0)
+        to = [worker.name for worker in self.world.workers] if how == "spread" else []
+        for name in to or ([self.pick(which, list(queues))] * 2 if how == "double" else []):
+            queues.setdefault(name, []).append(order)
 
     # Brokers and dispatchers
 

@@ -4,7 +4,7 @@ import pytest
 
 from dispatcher.recording import Outcome, Recorder
 from dispatcher.roster import Roster
-from dispatcher.sending import Sender, shard_order
+from dispatcher.sending import Sender, Sending, shard_order
 from jobs import store
 from jobs.contract import ArtifactRole, ErrorInfo
 from jobs.database import Database
@@ -53,9 +53,10 @@ class Line:
         self.roster.hear(
             Heartbeat(worker="w", queue="w", host="", pid=1, version="", slots=1, running=[])
         )
+        sending = Sending()
         with self.database.write() as session:
-            departures = self.sender.fill_slots(session)
-        return departures[0][1] if departures else None
+            self.sender.fill_slots(session, sending)
+        return sending.departures[0][1] if sending.departures else None
 
     def report(self, order, status=ReportStatus.SUCCEEDED, **values):
         """Record the end of the order, as one pass does; its outcome."""

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from jobs import store
 from jobs.database import Database
 from jobs.messages import Heartbeat
+from jobs.queue_order import Runnable, front_of_queue
 from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Worker
 
@@ -46,7 +47,8 @@ def shift(database: Database, by: timedelta) -> None:
 
 def queue_of(database: Database) -> list[str]:
     with database.read() as session:
-        return [job.id for _, job in session.execute(store.sendable_shards(100)).all()]
+        front = front_of_queue(session, datetime.now(UTC), 100, Runnable())
+        return [*dict.fromkeys(shard.job_id for shard in front)]
 
 
 def test_jobs_keep_their_order_when_the_clock_is_set_back(service, database) -> None:

@@ -1,6 +1,7 @@
 """Jobs that wait for others, on real databases."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from jobs.database import Database
 from jobs.errors import JobNotFoundError, ValidationError
 from jobs.messages import Report, ReportStatus
 from jobs.parents import named_jobs, with_jobs_renamed
+from jobs.queue_order import Runnable, front_of_queue, jobs_before
 from jobs.requests import (
     EvaluateJob,
     EvaluateParams,
@@ -71,7 +73,8 @@ def end(database, job_id, status=ReportStatus.SUCCEEDED, error=None):
 
 def sendable(database):
     with database.read() as session:
-        return {job.id for _, job in session.execute(store.sendable_shards(100))}
+        front = front_of_queue(session, datetime.now(UTC), 100, Runnable())
+        return {shard.job_id for shard in front}
 
 
 def test_jobs_are_named_at_any_depth_and_nothing_else_is_taken_for_one():
@@ -137,13 +140,14 @@ def test_a_waiting_job_says_for_whom(submit, database, service):
     assert service.get_job(child.id).waiting_reason == reason
 
 
-def test_jobs_that_wait_for_others_do_not_go_before_anybody(submit, database):
+def test_jobs_that_wait_for_others_do_not_go_before_anybody(submit, database, service):
     parent = submit(sample(priority=-5)).id
     submit(sample(after=[parent], priority=9))
     last = submit(sample())
 
     with database.read() as session:
-        assert store.jobs_ahead(session, store.find_job(session, last.id)) == 0
+        front = front_of_queue(session, datetime.now(UTC), 100, Runnable())
+    assert jobs_before(front) == {last.id: 0, parent: 1}
 
 
 def test_a_failing_parent_fails_all_that_wait_for_it_with_its_reason(submit, database, service):

@@ -35,7 +35,7 @@ def rows(web_settings, table) -> int:
 def test_a_job_is_kept_whole_with_its_shards(service):
     job = service.submit(request(count=60, num_inference_steps=10), "ada").job
 
-    assert service.get_job(job.id) == job
+    assert service.get_job(job.id).model_copy(update={"estimate": None}) == job
     assert (job.submitter, job.status, job.progress.total) == ("ada", "queued", 600)
     shards = service.list_shards(job.id)
     assert [(s.kind, s.first_image, s.image_count, s.progress.total) for s in shards] == [

@@ -209,7 +209,7 @@ class ScriptedWorker:
         self._last_order = "0-0"
         self._seq: dict[tuple[str, int], int] = {}
 
-    def beat(self, *running: tuple[str, int], slots: int = 1) -> None:
+    def beat(self, *running: tuple[str, int], slots: int = 1, **more: Any) -> None:
         """Say a heartbeat."""
         self.streams.send(
             [
@@ -221,6 +221,7 @@ class ScriptedWorker:
                     version="test",
                     slots=slots,
                     running=[RunningShard(shard_id=s, attempt=a) for s, a in running],
+                    **more,
                 )
             ]
         )

@@ -17,6 +17,7 @@ from jobs.settings import WorkerSettings
 from jobs.works import FileReference, SampleWork
 from worker.consumer.engine_process import EngineProcess
 from worker.engine.device import Device
+from worker.engine.models import Models
 from worker.engine.runners import Runner, make_runners
 from worker.engine.shard import MadeFile, ShardRun
 from worker.protocol import Interrupt
@@ -103,7 +104,8 @@ class InnerEngine:
         self.artifacts = artifacts
         self.events: list[Any] = []
         self.interrupt_when: Callable[[InnerEngine], Interrupt | None] = lambda engine: None
-        self._runners = make_runners(artifacts, Device.choose(settings))
+        device = Device.choose(settings)
+        self._runners = make_runners(artifacts, device, Models(artifacts, device))
 
     def runner(self, kind: str) -> Runner:
         return self._runners[kind]

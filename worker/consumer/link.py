@@ -55,7 +55,8 @@ class Link:
         self._supervisor = supervisor
         self._usage = UsageMeter()
         self._told: tuple[int | None, str] | None = None  # another protocol and its version
-        self._is_draining = False
+        self._is_leaving = False
+        self._is_drained = False
         self._is_closed = threading.Event()
         self._waiting_since: float | None = None  # a message lies beside our free slot
         self._threads = [
@@ -68,10 +69,22 @@ class Link:
         for thread in self._threads:
             thread.start()
 
-    def drain(self) -> None:
-        """Offer no more slots."""
-        self._is_draining = True
+    def leave(self) -> None:
+        """Offer no more slots, for good."""
+        self._is_leaving = True
         self._desk.wake()
+
+    def _drain(self, *, is_drained: bool) -> None:
+        """Offer no more slots, or offer them again; what runs goes on."""
+        if is_drained == self._is_drained:  # said again with each heartbeat
+            return
+        log.info("drained: taking no more shards" if is_drained else "taking shards again")
+        self._is_drained = is_drained
+        self._desk.wake()
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._is_leaving or self._is_drained
 
     def close(self, timeout_seconds: float) -> None:
         """Wait until everything final is acknowledged, then fall silent."""
@@ -156,7 +169,7 @@ class Link:
         elif order.type is OrderType.STOP:
             self._supervisor.stop(attempt)
         else:
-            self.drain()
+            self._drain(is_drained=order.type is OrderType.DRAIN)
 
     def _hear_incompatible(self, order: Order) -> None:
         """Stay: the dispatcher may be of our version after its next start, and send work then."""

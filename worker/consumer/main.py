@@ -46,7 +46,7 @@ def run(settings: WorkerSettings, engine: Sequence[str] = ENGINE) -> None:
     register_task(app, supervisor)
 
     def leave(**_: Any) -> None:
-        link.drain()
+        link.leave()
         supervisor.hand_back()
 
     signals.worker_shutting_down.connect(leave, weak=False)

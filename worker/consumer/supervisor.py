@@ -19,6 +19,7 @@ from worker.protocol import (
     Interrupted,
     PreviewMade,
     RunCommand,
+    Warm,
     Working,
 )
 
@@ -175,6 +176,8 @@ class Supervisor:
                 version = attempt[1] * 1_000_000 + previews
                 self._preview_sink(attempt[0], version, base64.b64decode(event.png_base64))
                 self._desk.update(attempt, preview_version=version)
+            elif isinstance(event, Warm):
+                self.capabilities = self.capabilities | {"warm": event.checkpoints}
             elif self._has_ended(event, attempt):
                 return
 

@@ -15,6 +15,7 @@ from jobs.logs import configure_logging
 from jobs.messages import ShardOrder
 from jobs.settings import WorkerSettings
 from worker.engine.device import Device
+from worker.engine.models import Models
 from worker.engine.patient_store import (
     LONGEST_PAUSE_SECONDS,
     PatientStore,
@@ -32,6 +33,7 @@ from worker.protocol import (
     Interrupted,
     Ready,
     RunCommand,
+    Warm,
     command_adapter,
 )
 
@@ -51,7 +53,8 @@ class Engine:
         self._commands: queue.Queue[RunCommand] = queue.Queue()
         self._interrupt: Interrupt | None = None
         self._device = Device.choose(settings)
-        self._runners = make_runners(self._artifacts, self._device)
+        self._models = Models(self._artifacts, self._device)
+        self._runners = make_runners(self._artifacts, self._device, self._models)
 
     def say(self, event: Contract) -> None:
         """Write one event, whichever thread says it."""
@@ -98,6 +101,7 @@ class Engine:
             with self._artifacts.serving(shard):
                 done, artifacts = shard.publish(run_with_room(runner, shard))
                 drop_states(shard)
+            self.say(Warm(checkpoints=self._models.warm))  # before the slot is free
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))

@@ -22,6 +22,12 @@ class Models:
         self._regressor: tuple[str, RegressorCheckpoint] | None = None
         self._predictors: OrderedDict[str, tuple[Checkpoint, NoisePredictor]] = OrderedDict()
 
+    @property
+    def warm(self) -> list[str]:
+        """SHA-256 of the networks that are loaded."""
+        regressor = () if self._regressor is None else (self._regressor[0],)
+        return [*self._predictors, *regressor]
+
     def regressor(self, reference: FileReference) -> RegressorCheckpoint:
         """An age regressor, loaded once, on the CPU: each guide readies a copy of its own.
 

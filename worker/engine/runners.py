@@ -62,9 +62,9 @@ def offered_kinds(runners: Iterable[str], wanted: Collection[str]) -> list[str]:
     return sorted(kind for kind in runners if not wanted or kind in (*wanted, ASSEMBLE))
 
 
-def make_runners(artifacts: ArtifactStore, device: Device) -> Mapping[str, Runner]:
+def make_runners(artifacts: ArtifactStore, device: Device, models: Models) -> Mapping[str, Runner]:
     """A runner of each kind of work, by its name; they share networks and datasets in memory."""
-    datasets, models = Datasets(artifacts), Models(artifacts, device)
+    datasets = Datasets(artifacts)
     return {
         ASSEMBLE: Runner(AssembleRunner(datasets).run, "assembling_failed"),
         "evaluate": Runner(EvaluateRunner(artifacts, device, datasets).run, "evaluation_failed"),
