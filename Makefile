@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint type check bench bench-scale migrate revision format
+.PHONY: help setup demo run test chaos lint type check bench bench-scale migrate revision format
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,6 +21,11 @@ run: $(VENV)/.user  ## Start all and serve on http://127.0.0.1:8000
 test: setup  ## Run all tests (where it may, it installs Debian's redis-server and chromium)
 	@.ci/debian-packages
 	$(BIN)/pytest
+
+chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
+	@.ci/debian-packages
+	$(BIN)/pytest tests/chaos tests/dispatcher/test_state_machine.py -m "thorough or not thorough" --hypothesis-profile=chaos
+	DARKROOM_TEST_DATABASE=postgresql $(BIN)/pytest tests/chaos tests/system/interleavings -m "chaos and not thorough"
 
 lint: setup  ## Check style and the direction of imports
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import ErrorInfo
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
+from jobs.standings import Standings
 from jobs.store import HeldShard
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
@@ -76,7 +77,8 @@ class LossWatch:
             job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
                 report = _success(attempt, attempt.manifest, shard.seq + 1)
-                recorder.record_report(session, report, outcome)
+                standings = Standings(session, [shard.id])
+                recorder.record_report(session, report, outcome, standings)
                 continue
             error = ErrorInfo(
                 code="worker_lost",

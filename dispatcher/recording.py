@@ -1,7 +1,7 @@
 """Write what workers report into the database, and decide what to answer them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from jobs.messages import (
     ReportStatus,
     Stranger,
 )
+from jobs.standings import Standings
 from jobs.tables import Job, Shard
 from jobs.timings import add_timing, device_words
 from jobs.views import unit_of
@@ -88,23 +89,29 @@ class Recorder:
                 self._record_stranger(session, message, outcome)
             else:
                 self._roster.hear(message)
-        for message in newest(heard):
+        said = newest(heard)
+        standings = Standings(session, _mentioned(said))
+        for message in said:
             if isinstance(message, Report):
-                self.record_report(session, message, outcome)
+                self.record_report(session, message, outcome, standings)
             else:
-                self._record_heartbeat(session, message, outcome)
+                self._record_heartbeat(session, message, outcome, standings)
 
-    def record_report(self, session: Session, report: Report, outcome: Outcome) -> None:
+    def record_report(
+        self, session: Session, report: Report, outcome: Outcome, standings: Standings
+    ) -> None:
         """Write one report if it counts, and acknowledge it in either case."""
-        recorded = transitions.record_report(session, report, self._max_losses)
+        attempt = (report.shard_id, report.attempt)
+        may_wait = standings.may_wait(*attempt)
+        recorded = transitions.record_report(session, report, self._max_losses, may_wait=may_wait)
+        if recorded.is_change:
+            standings.forget(report.shard_id)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
         if recorded.counts or recorded.is_change:
             is_change = recorded.is_change or self._is_new_notice(report)
             outcome.touch(report.job_id, is_change=is_change)
         if not recorded.counts:
-            self._stop_unless_it_may_run(
-                session, report.worker, (report.shard_id, report.attempt), outcome
-            )
+            _stop_unless_it_may_run(standings, report.worker, attempt, outcome)
             return
         if report.status is ReportStatus.RUNNING:
             if recorded.is_change:
@@ -145,21 +152,24 @@ class Recorder:
             self._notices[report.shard_id] = report.notice
         return self._notices.get(report.shard_id) != before
 
-    def _record_heartbeat(self, session: Session, beat: Heartbeat, outcome: Outcome) -> None:
+    def _record_heartbeat(
+        self, session: Session, beat: Heartbeat, outcome: Outcome, standings: Standings
+    ) -> None:
         store.note_worker(session, beat)
         is_drained = beat.worker in self._roster.drained
         if is_drained != beat.draining:  # a worker that leaves does not listen to the second
             order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
             outcome.orders.append((beat.worker, Order(type=order_type)))
         for running in beat.running:
-            shard_id, attempt = running.shard_id, running.attempt
-            if transitions.waits(session, shard_id, attempt) and transitions.resume_holder(
-                session, shard_id, attempt, beat.worker
+            attempt = (running.shard_id, running.attempt)
+            if standings.may_wait(*attempt) and transitions.resume_holder(
+                session, *attempt, beat.worker
             ):
-                log.info("shard %s goes on: %s was heard again", shard_id, beat.worker)
-                shard = session.get_one(Shard, shard_id, populate_existing=True)
+                log.info("shard %s goes on: %s was heard again", running.shard_id, beat.worker)
+                standings.forget(running.shard_id)
+                shard = session.get_one(Shard, running.shard_id, populate_existing=True)
                 outcome.touch(shard.job_id, is_change=True)
-            self._stop_unless_it_may_run(session, beat.worker, (shard_id, attempt), outcome)
+            _stop_unless_it_may_run(standings, beat.worker, attempt, outcome)
 
     def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
         """It is listed and told, and nothing that it says of shards is understood."""
@@ -174,14 +184,6 @@ class Recorder:
             )
             order = Order(type=OrderType.INCOMPATIBLE, protocol=PROTOCOL, version=__version__)
             outcome.orders.append((stranger.worker, order))
-
-    def _stop_unless_it_may_run(
-        self, session: Session, worker: str, attempt_of: tuple[str, int], outcome: Outcome
-    ) -> None:
-        shard_id, attempt = attempt_of
-        if not transitions.may_run(session, shard_id, attempt, worker):
-            order = Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt)
-            outcome.orders.append((worker, order))
 
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Bring the touched jobs up to their shards, and stop what works for an ended job."""
@@ -219,6 +221,23 @@ class Recorder:
                 shards_changed=outcome.touched.get(job_id, True),
             )
         )
+
+
+def _mentioned(messages: Iterable[Report | Heartbeat]) -> Iterator[str]:
+    """Ids of the shards that are spoken of."""
+    for message in messages:
+        if isinstance(message, Report):
+            yield message.shard_id
+        else:
+            yield from (running.shard_id for running in message.running)
+
+
+def _stop_unless_it_may_run(
+    standings: Standings, worker: str, attempt: tuple[str, int], outcome: Outcome
+) -> None:
+    if not standings.may_run(*attempt, worker):
+        order = Order(type=OrderType.STOP, shard_id=attempt[0], attempt=attempt[1])
+        outcome.orders.append((worker, order))
 
 
 def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:

@@ -45,11 +45,6 @@ def _changed(session: Session, statement: Any) -> bool:
     return result.rowcount == 1
 
 
-def waits(session: Session, shard_id: str, attempt: int) -> bool:
-    """Whether a report or a heartbeat may set this attempt running: else it need not be tried."""
-    return session.scalar(select(Shard.id).where(*_queued(shard_id, attempt))) is not None
-
-
 def _queued(shard_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Shard.id == shard_id,
@@ -113,9 +108,11 @@ def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bo
     )
 
 
-def record_report(session: Session, report: Report, max_losses: int) -> Recorded:
-    """Write what a worker says of an attempt, if its word counts."""
-    has_moved = waits(session, report.shard_id, report.attempt) and (
+def record_report(
+    session: Session, report: Report, max_losses: int, *, may_wait: bool = True
+) -> Recorded:
+    """Write what a worker says of an attempt, if its word counts; `may_wait`: it may be queued."""
+    has_moved = may_wait and (
         _hold(session, report)
         or resume_holder(session, report.shard_id, report.attempt, report.worker)
     )

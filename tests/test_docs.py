@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = (Settings, DatabaseSettings, WebSettings, DispatcherSettings, WorkerSettings)
 TARGETS = {
     *("help", "setup", "demo", "run", "test", "lint", "type", "check", "bench"),
+    "bench-scale",
     *("migrate", "revision", "format"),
 }
 

@@ -11,6 +11,7 @@ from darkroom.doctor.findings import Finding, ok, problem, warning
 from jobs import __version__, store
 from jobs.contract import ACTIVE, JobStatus
 from jobs.facts import DISPATCHER, read_fact
+from jobs.messages import PROTOCOL
 from jobs.queue_facts import online_since
 from jobs.settings import DatabaseSettings
 from jobs.tables import Job, Shard, Worker
@@ -55,7 +56,13 @@ def _workers(workers: list[Worker]) -> Iterator[Finding]:
         yield problem("workers", "none is online", "start `darkroom worker` where a GPU is")
     for each in workers:
         told = f"{each.id} on {each.capabilities.get('device', 'no device yet')}"
-        if each.version != __version__:
+        if each.protocol != PROTOCOL:
+            yield problem(
+                "workers",
+                f"{told} speaks protocol {each.protocol}, not {PROTOCOL}: it gets no work",
+                "install the dispatcher's version there",
+            )
+        elif each.version != __version__:
             yield warning(
                 "workers",
                 f"{told} is version {each.version}, and this is {__version__}",

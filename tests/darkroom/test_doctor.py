@@ -166,6 +166,7 @@ def test_who_is_silent_old_or_missing_is_told(alive: WebSettings) -> None:
         keep_fact(session, "dispatcher", said)
         store.note_worker(session, heartbeat("w-2", version="0.0.9"))
         store.note_worker(session, heartbeat("w-3", slots=0))
+        store.note_worker(session, heartbeat("w-4", protocol=1))
     service = open_service(alive)
     job = service.submit(SampleJob(kind="sample", params=SampleParams()), "ada").job
     with database.write() as session:
@@ -180,6 +181,9 @@ def test_who_is_silent_old_or_missing_is_told(alive: WebSettings) -> None:
     assert any("process 7 on lab" in each for each in of(findings, "dispatcher", PROBLEM))
     assert any("version 0.0.9" in each for each in of(findings, "workers", WARNING))
     assert any("w-3 on cuda:0 takes no work" in each for each in of(findings, "workers", WARNING))
+    assert any(
+        "w-4 on cuda:0 speaks protocol 1" in each for each in of(findings, "workers", PROBLEM)
+    )
     (stuck,) = of(findings, "jobs", PROBLEM)
     assert "4 shards of sample wait, the first for 30 min" in stuck
     assert "no worker online runs sample" in stuck
