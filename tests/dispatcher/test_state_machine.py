@@ -6,18 +6,13 @@
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from jobs.artifacts import ArtifactStore
-from jobs.database import Database
 from jobs.errors import JobActiveError, JobEndedError, ValidationError
 from jobs.requests import job_request_adapter
-from jobs.service import JobService
-from jobs.streams import WebStreams
-from tests.dispatcher.simulation import NOWHERE, STEPS, World
+from tests.dispatcher.simulation import STEPS, World
 from tests.dispatcher.witness import ENDED, Witness
 
 PATIENCE_SECONDS = 300  # of the fake clock: hand-backs wait for up to 60 s, one after the other
@@ -171,13 +166,20 @@ class Story(RuleBasedStateMachine):
         return [air for air in (*spoken, self.world.road.reports) if air]
 
     @precondition(lambda self: any(self.world.road.queues.values()))
-    @rule(which=SOME, how=st.sampled_from(["lose", "double", "spread"]))
+    @rule(which=SOME, how=st.sampled_from(["lose", "double"]))
     def disturb_a_task(self, which, how):
+        queue = self.pick(which, [q for q in self.world.road.queues.values() if q])
+        order = queue.pop(0)
+        queue += [order, order] if how == "double" else []
+
+    @precondition(lambda self: any(self.world.road.queues.values()))
+    @rule(which=SOME)
+    def spread_a_task(self, which):
+        """As if it had been sent again to everybody."""
         queues = self.world.road.queues
-        order = self.pick(which, [q for q in queues.values() if q]).pop(0)
-        to = [worker.name for worker in self.world.workers] if how == "spread" else []
-        for name in to or ([self.pick(which, list(queues))] * 2 if how == "double" else []):
-            queues.setdefault(name, []).append(order)
+        order = self.pick(which, [q for q in queues.values() if q])[0]
+        for worker in self.world.workers:
+            queues.setdefault(worker.name, []).append(order)
 
     # Brokers and dispatchers
 
@@ -261,19 +263,6 @@ class Story(RuleBasedStateMachine):
         if self.world.arbiter is None:
             self.world.start_dispatcher()
         self.look()
-
-
-@pytest.fixture(scope="module")
-def stocked_file(tmp_path_factory, migrated_file):
-    """A migrated database that knows the bundled checkpoints."""
-    folder = tmp_path_factory.mktemp("stocked")
-    path = folder / "darkroom.sqlite"
-    path.write_bytes(migrated_file.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    store = ArtifactStore(str(folder / "artifacts"))
-    JobService(database, store, WebStreams(NOWHERE), 1).keep_bundled_checkpoints()
-    database.close()
-    return path
 
 
 def test_every_story_ends_well(stocked_file):
