@@ -78,7 +78,7 @@ class JobView(Contract):
         description="Why it, or some of its shards, wait, in one sentence."
     )
     estimate: EstimateView | None = Field(
-        None, description="Of a job that has not ended; lists leave it out."
+        None, description="Of a job that has not ended, looked at alone."
     )
     notice: str | None = Field(None, description="What hinders it while it runs, in one sentence.")
     params: dict[str, Any]
