@@ -176,10 +176,13 @@ class Story(RuleBasedStateMachine):
     @rule(which=SOME)
     def spread_a_task(self, which):
         """As if it had been sent again to everybody."""
-        queues = self.world.road.queues
-        order = self.pick(which, [q for q in queues.values() if q])[0]
+        self.spread(self.pick(which, [q for q in self.world.road.queues.values() if q])[0])
+
+    def spread(self, order):
         for worker in self.world.workers:
-            queues.setdefault(worker.name, []).append(order)
+            queue = self.world.road.queues.setdefault(worker.name, [])
+            if order not in queue:
+                queue.append(order)
 
     # Brokers and dispatchers
 
@@ -213,10 +216,13 @@ class Story(RuleBasedStateMachine):
     def wait(self, seconds):
         self.world.clock.now += seconds
 
-    @rule(rounds=st.integers(1, 8))
-    def go_on_quietly(self, rounds):
+    @rule(rounds=st.integers(1, 8), spreads=st.booleans())
+    def go_on_quietly(self, rounds, spreads):
         for _ in range(rounds):
             self.quiet_round()
+            for queue in [*self.world.road.queues.values()] if spreads else []:
+                for order in list(queue):
+                    self.spread(order)
 
     def quiet_round(self):
         """A second in which everybody who can does what is expected."""
