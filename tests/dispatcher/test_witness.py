@@ -66,3 +66,32 @@ def test_a_forged_row_is_seen(world, forgery, complaint):
 
     with pytest.raises(AssertionError, match=complaint):
         world.witness.look()
+
+
+def test_of_two_workers_on_one_attempt_only_the_holders_words_are_written(tmp_path, stocked_file):
+    """A story that must be told each time: without the holder's guard the witness complains."""
+    world = World(tmp_path, stocked_file, Witness)
+    workers = [world.start_worker(), world.start_worker()]
+    params = SampleParams(count=1, num_inference_steps=STEPS)
+    world.service.submit(SampleJob(kind="sample", params=params), "ada")
+
+    def round_of_all():
+        for worker in workers:
+            worker.obey()
+            worker.take()
+            worker.work()
+            worker.speak()
+            world.deliver(worker)
+        world.dispatch()
+        world.witness.look()
+
+    while not any(world.road.queues.values()):
+        round_of_all()
+    (order,) = next(queue for queue in world.road.queues.values() if queue)
+    world.road.queues = {worker.name: [order] for worker in workers}
+    round_of_all()
+    assert world.witness.shards[order.shard_id]["holder"] == workers[0].name
+    assert all(worker.order == order for worker in workers)
+    round_of_all()
+    assert [worker.order for worker in workers] == [order, None]
+    world.close()
