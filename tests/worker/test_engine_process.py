@@ -155,6 +155,21 @@ def test_an_engine_is_interrupted_and_goes_on_where_it_was(start_engine, keep_ne
     assert events_until(engine, Interrupted)[-1].interrupt is Interrupt.STOP
 
 
+def test_a_file_that_is_gone_fails_the_shard_at_once(
+    start_engine, keep_network, make_order, artifacts
+):
+    engine = start_engine()
+    engine.wait_ready()
+    reference = keep_network()
+    artifacts.delete(reference.path)
+
+    engine.send(RunCommand(worker=WORKER, order=make_order(reference)))
+    *before, failed = events_until(engine, Failed)
+
+    assert failed.error.code == "artifact_file_not_found"
+    assert not any(event.notice for event in before if isinstance(event, Working))
+
+
 def test_another_file_than_the_order_names_fails_the_shard_and_not_the_engine(
     start_engine, keep_network, make_order, artifacts
 ):
