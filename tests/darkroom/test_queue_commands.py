@@ -1,54 +1,74 @@
-"""Priorities, pauses and drains from the command line, against a running system."""
+"""Priorities, pauses and drains from the command line, against a real web program."""
 
-import json
-import time
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from darkroom.__main__ import main
+from jobs import store
+from jobs.database import Database
+from jobs.messages import Heartbeat
+from jobs.requests import SampleJob
+from jobs.service import JobService, open_service
+from jobs.settings import WebSettings
 
 Run = Callable[..., Any]
 
 
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url) as answer:
-        return json.load(answer)
+@pytest.fixture
+def service(web_settings: WebSettings) -> Iterator[JobService]:
+    """The same queue, with a worker that has been heard."""
+    service = open_service(web_settings)
+    database = Database(web_settings.database_url)
+    beat = Heartbeat(worker="w", queue="w", host="lab", pid=1, version="", slots=1, running=[])
+    with database.write() as session:
+        store.note_worker(session, beat)
+    yield service
+    database.close()
 
 
-def test_a_queue_is_paused_changed_drained_and_goes_on(
-    shared_up: Any, darkroom: Run, checkpoint: str
-) -> None:
-    api = f"{shared_up.url}/api/v1"
-    paused = darkroom("pause", "--reason", "the lab moves", url=shared_up.url)
-    small = ("--count", "1", "--num-inference-steps", "2", "--checkpoint", checkpoint)
-    job = darkroom("submit", "sample", *small, url=shared_up.url).stdout.strip()
-    shown = darkroom("queue", url=shared_up.url)
-    changed = darkroom("change", job, "--priority", "7", "--name", "first", url=shared_up.url)
-    nothing = darkroom("change", job, url=shared_up.url)
+@pytest.fixture
+def run(serve_web: Callable[..., Any], web_settings: WebSettings) -> Run:
+    """Runs a command against the web program; gives its exit code and output."""
+    url = serve_web(web_settings).url
+    return lambda *arguments: CliRunner().invoke(main, arguments, env={"DARKROOM_URL": url})
 
-    assert paused.stderr == "paused: all\n", paused.stderr
-    assert shown.stdout.splitlines()[0] == "paused  all  by local  the lab moves"
+
+def test_the_queue_is_paused_shown_and_resumed(run: Run, service: JobService) -> None:
+    paused = run("pause", "sample", "--reason", "the lab moves")
+    shown = run("queue")
+    resumed = run("resume", "sample")
+
+    assert (paused.exit_code, paused.stderr) == (0, "paused: sample\n"), paused.output
+    assert shown.stdout.splitlines()[0] == "paused  sample  by local  the lab moves"
+    assert (resumed.exit_code, resumed.stderr) == (0, "goes on: sample\n")
+    assert service.queue().pauses == []
+    assert "kind sample is not paused [404 pause_not_found]" in run("resume", "sample").stderr
+
+
+def test_a_job_is_changed_and_says_why_it_waits(run: Run, service: JobService) -> None:
+    job = service.submit(SampleJob(kind="sample"), "local").job.id
+    changed = run("change", job, "--priority", "7", "--name", "first")
+    nothing = run("change", job)
+
     assert changed.stderr.splitlines() == [
         f"job {job} has priority 7",
-        "The queue is paused by local: the lab moves",
+        "It waits for a free worker.",
     ]
-    assert get(f"{api}/jobs/{job}")["name"] == "first"
-    assert nothing.returncode == 2
+    assert service.get_job(job).name == "first"
+    assert run("change", job, "--name", "").exit_code == 0
+    assert (service.get_job(job).name, service.get_job(job).priority) == (None, 7)
+    assert (nothing.exit_code, "--priority" in nothing.stderr) == (2, True)
 
-    worker = get(f"{api}/workers")["items"][0]
-    drained = darkroom("drain", worker["id"], url=shared_up.url)
-    darkroom("resume", url=shared_up.url)
-    assert drained.stderr == f"worker {worker['id']} is drained\n"
-    deadline = time.monotonic() + 60
-    while get(f"{api}/workers")["items"][0]["slots"]:
-        assert time.monotonic() < deadline
-    waiting = get(f"{api}/jobs/{job}")
-    assert waiting["waiting_reason"] == "1 worker could run it, but is drained."
-    assert "drained" in darkroom("workers", url=shared_up.url).stdout
 
-    darkroom("drain", worker["id"], "--undo", url=shared_up.url)
-    watched = darkroom("watch", job, url=shared_up.url)
-    assert watched.returncode == 0, watched.stderr
-    (told,) = get(f"{api}/workers")["items"]
-    (known,) = [each for each in get(f"{api}/checkpoints")["items"] if each["id"] == checkpoint]
-    assert known["sha256"] in told["capabilities"]["warm"]
-    assert "sample" in {speed["kind"] for speed in get(f"{api}/queue")["speeds"]}
+def test_a_worker_is_drained_and_that_is_undone(run: Run, service: JobService) -> None:
+    drained = run("drain", "w")
+    listed = run("workers")
+    undone = run("drain", "w", "--undo")
+
+    assert drained.stderr == "worker w is drained\n"
+    assert listed.stdout.split() == ["w", "lab", "-", "-", "drained"]
+    assert undone.stderr == "worker w takes shards again\n"
+    assert service.list_workers()[0].drained_at is None
