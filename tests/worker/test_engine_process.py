@@ -15,6 +15,7 @@ from worker.protocol import (
     Interrupted,
     PreviewMade,
     RunCommand,
+    Warm,
     Working,
 )
 
@@ -38,7 +39,7 @@ def events_until(engine, kind: type) -> list:
     events = []
     while not events or not isinstance(events[-1], kind):
         events.append(engine.next_event(SILENCE_SECONDS))
-        assert isinstance(events[-1], kind | Working | PreviewMade), events[-1]
+        assert isinstance(events[-1], kind | Working | PreviewMade | Warm), events[-1]
     return events
 
 
@@ -71,6 +72,8 @@ def test_a_shard_is_sampled_shown_and_published(start_engine, keep_network, make
     assert working[-1].memory_bytes > 2**20
     assert any(isinstance(event, PreviewMade) for event in events)
     assert events[-1].done == 80
+    warm = [event.checkpoints for event in events if isinstance(event, Warm)]
+    assert warm == [[order.work.checkpoint.sha256]]  # told before the slot is free
     manifest = artifacts.read_manifest("job", "job-0", 1, WORKER)
     assert manifest.artifacts == events[-1].artifacts
     assert [(a.role, a.shape) for a in manifest.artifacts] == [("images", [4, 48, 48])]
