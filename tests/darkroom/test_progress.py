@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from darkroom import progress
-from darkroom.client import ServerError
+from darkroom.server_error import ServerError
 from jobs.contract import EstimateView, JobStatus, JobView, Progress
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
