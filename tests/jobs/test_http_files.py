@@ -107,7 +107,11 @@ class CuttingProxy:
                 return
             self.connections += 1
             limits = self._cuts.pop(0) if self._cuts else (2**40, 2**40)
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:  # the web program is being started again
+                client.close()
+                continue
             for source, sink, limit in ((client, server, limits[0]), (server, client, limits[1])):
                 threading.Thread(target=_pass, args=(source, sink, limit), daemon=True).start()
 
