@@ -10,7 +10,8 @@ from api.responses import WorkerList, json_response
 from api.routing import JSON_MEDIA_TYPE, Route
 from api.submitting import submitter
 from jobs import errors
-from jobs.contract import PauseView, QueueView, WorkerView
+from jobs.contract import WorkerView
+from jobs.queue_contract import PauseView, QueueView
 from jobs.requests import PauseRequest
 from jobs.service import JobService
 

@@ -4,15 +4,14 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import click
 import httpx
 from pydantic import BaseModel
 
+from darkroom.server_error import ServerError, check
 from jobs.contract import (
     CanceledJob,
     CheckpointView,
@@ -22,11 +21,10 @@ from jobs.contract import (
     Deleted,
     JobList,
     JobView,
-    PauseView,
-    QueueView,
     UploadView,
     WorkerView,
 )
+from jobs.queue_contract import PauseView, QueueView
 
 PREFIX = "/api/v1"
 TRIES = 3
@@ -36,23 +34,6 @@ SSE_SILENCE_SECONDS = 30.0  # the server sends a comment every 10 s
 OCTETS = "application/octet-stream"
 PNG = "image/png"
 View = TypeVar("View", bound=BaseModel)
-
-
-class ServerError(click.ClickException):
-    """The server did not answer, or answered with an error.
-
-    `status` is the HTTP status, 0 without an answer; `code` that of the problem, for programs;
-    `retry_after` the seconds after which a 503 wants to be asked again.
-    """
-
-    def __init__(
-        self, message: str, status: int = 0, code: str = "", retry_after: float | None = None
-    ) -> None:
-        """Keep what is known."""
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.retry_after = retry_after
 
 
 class Client:
@@ -211,7 +192,7 @@ class Client:
         """Write the zip of all that a job made to `target`."""
         try:
             with self._http.stream("GET", f"{PREFIX}/jobs/{job_id}/download") as response:
-                _check(response)
+                check(response)
                 with target.open("wb") as file:
                     for chunk in response.iter_bytes():
                         file.write(chunk)
@@ -230,7 +211,7 @@ class Client:
                 headers=headers,
                 timeout=SSE_SILENCE_SECONDS,
             ) as response:
-                _check(response)
+                check(response)
                 yield from response.iter_lines()
         except httpx.TransportError as error:
             raise self._no_answer(error) from error
@@ -271,7 +252,7 @@ class Client:
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **options)
-            _check(response)
+            check(response)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._no_answer(error) from error
         return response
@@ -281,26 +262,3 @@ class Client:
             f"no answer from {self.url} ({error}); is `darkroom up` running there? "
             "--url or DARKROOM_URL names another server"
         )
-
-
-def _check(response: httpx.Response) -> None:
-    """Raise what an error answer says, as problem+json where it is that."""
-    if response.is_success:
-        return
-    response.read()
-    try:
-        problem = response.json()
-        message = f"{problem['detail']} [{problem['status']} {problem['code']}]"
-        for wrong in problem.get("errors") or []:
-            allowed = f"; allowed: {wrong['allowed']}" if wrong.get("allowed") else ""
-            message += f"\n  {wrong['field'] or 'request'}: {wrong['message']}{allowed}"
-        code = str(problem["code"])
-    except (ValueError, KeyError, TypeError):
-        message, code = f"{response.url} answered {response.status_code}, not as Darkroom does", ""
-    raise ServerError(message, response.status_code, code, _retry_after(response))
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    said = response.headers.get("Retry-After", "")
-    is_known = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and said.isdigit()
-    return float(said) if is_known else None

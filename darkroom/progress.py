@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import click
 from click._termui_impl import ProgressBar
 
-from darkroom.client import Client, ServerError
+from darkroom.client import Client
+from darkroom.server_error import ServerError
 from darkroom.watching import follow
 from jobs.contract import JobStatus, JobView
 

@@ -16,10 +16,11 @@ from typing import TextIO
 
 import click
 
-from darkroom.client import Client, ServerError
+from darkroom.client import Client
 from darkroom.embedded_redis import EmbeddedRedis
 from darkroom.lifeline import lifeline
 from darkroom.schema import migrate
+from darkroom.server_error import ServerError
 from darkroom.supervisor import Output, Program, Supervisor
 from jobs.settings import WebSettings
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from darkroom.client import Client, ServerError
+from darkroom.client import Client
+from darkroom.server_error import ServerError
 from jobs.contract import JobUpdate, JobView
 
 REFETCH_SECONDS = 30.0  # updates are only speed: the job itself is asked for this often

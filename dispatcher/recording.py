@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from dispatcher.metering import Meter
 from dispatcher.roster import Roster
-from jobs import __version__, store, transitions
+from jobs import __version__, job_transitions, store, transitions
 from jobs.contract import JobStatus, JobUpdate, Progress
 from jobs.estimates import judge
 from jobs.messages import (
@@ -188,7 +188,7 @@ class Recorder:
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Bring the touched jobs up to their shards, and stop what works for an ended job."""
         for job_id in list(outcome.touched):
-            for changed in transitions.refresh_job(session, job_id)[1:]:  # ended with it
+            for changed in job_transitions.refresh_job(session, job_id)[1:]:  # ended with it
                 outcome.touch(changed, is_change=True)
         session.flush()
         for job_id in outcome.touched.keys() | outcome.hinted:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dispatcher.matching import Matcher, Slot
 from dispatcher.roster import Clock, Roster
-from jobs import store, transitions
+from jobs import job_transitions, store, transitions
 from jobs.contract import ErrorInfo, JobStatus
 from jobs.kinds import KINDS
 from jobs.kinds.references import require_checkpoint_row
@@ -177,7 +177,7 @@ class Sender:
             )
         if transitions.fail_unsent(session, shard.id, shard.attempt, what):
             log.warning("shard %s fails: %s", shard.id, what.message)
-            sending.broken += transitions.refresh_job(session, shard.job_id)
+            sending.broken += job_transitions.refresh_job(session, shard.job_id)
         return None
 
     def _depart(self, order: ShardOrder, worker: str, sending: Sending) -> None:

@@ -19,6 +19,7 @@ from jobs.http_files import HttpFiles
 from jobs.messages import Manifest
 
 MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"  # the web program keeps the bundled ones there before anything else
 
 
 def attempt_folder(job_id: str, shard_id: str, attempt: int, worker: str) -> str:
@@ -33,7 +34,7 @@ def shard_folder(job_id: str, shard_id: str) -> str:
 
 def checkpoint_path(sha256: str) -> str:
     """Where a checkpoint of this hash lies."""
-    return f"checkpoints/{sha256}.safetensors"
+    return f"{CHECKPOINTS}/{sha256}.safetensors"
 
 
 class ArtifactStore:
@@ -131,26 +132,21 @@ class ArtifactStore:
 
         Raises:
             ArtifactFileNotFoundError: there is none.
-            ArtifactStoreError: the store does not answer, or nothing at all is in it.
+            ArtifactStoreError: the store does not answer, or is not mounted.
         """
         try:
             return cast(bytes, self._fs.cat_file(self._full(path)))
         except FileNotFoundError as error:
             if self._is_not_mounted():
-                message = f"cannot read {path}: the artifact store's folder is empty or absent"
+                message = f"cannot read {path}: the store has no {CHECKPOINTS}; is it mounted?"
                 raise ArtifactStoreError(message, path=path) from error
             raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
         except OSError as error:
             raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
 
     def _is_not_mounted(self) -> bool:
-        """Whether a shared folder seems to be away: a store that is used is never empty."""
-        if not self._is_local:
-            return False
-        try:
-            return not os.listdir(self._root)
-        except OSError:
-            return True
+        """Whether a shared folder seems to be away: a store that is used holds checkpoints."""
+        return self._is_local and not os.path.isdir(f"{self._root}/{CHECKPOINTS}")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.

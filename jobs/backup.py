@@ -71,11 +71,8 @@ def make_backup(
     with hold_files(database), tempfile.TemporaryDirectory(prefix="darkroom-backup-") as folder:
         with snapshots.snapshot(database, Path(folder)) as (session, copy):
             named = dict(_named_files(session))
-            active = list(
-                session.execute(
-                    select(Shard.job_id, Shard.id).where(Shard.status.in_(ACTIVE))
-                ).tuples()
-            )
+            shards = select(Shard.job_id, Shard.id).where(Shard.status.in_(ACTIVE))
+            active = [(job_id, shard_id) for job_id, shard_id in session.execute(shards)]
         content = copy.read_bytes()
         target.write_bytes(copy.name, content)
         tell(f"the database: {len(content)} bytes; it names {len(named)} files")
@@ -97,7 +94,8 @@ def make_backup(
 def _named_files(session: Session) -> Iterator[tuple[str, str | None]]:
     """Path → SHA-256 of every file that a row names; None where no hash is recorded."""
     for table in (Artifact, Checkpoint, Upload):
-        yield from session.execute(select(table.path, table.sha256)).tuples()
+        rows = session.execute(select(table.path, table.sha256))
+        yield from ((path, sha256) for path, sha256 in rows)
     for dataset in session.scalars(select(Dataset)):
         yield dataset.faces_path, dataset.faces_sha256
         if dataset.ages_path is not None:
@@ -160,11 +158,11 @@ def read_description(source: ArtifactStore) -> BackupDescription:
     Raises:
         BackupError: it is none, or one that was broken off.
     """
-    try:
-        return BackupDescription.model_validate_json(source.read_bytes(DESCRIPTION))
-    except ArtifactFileNotFoundError:
+    if not source.exists(DESCRIPTION):
         raise BackupError(
             f"{source.url} holds no {DESCRIPTION}: it is no backup, or one that was broken off"
-        ) from None
+        )
+    try:
+        return BackupDescription.model_validate_json(source.read_bytes(DESCRIPTION))
     except ValidationError as error:
         raise BackupError(f"{DESCRIPTION} cannot be understood: {error}") from error

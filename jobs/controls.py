@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from jobs import store, transitions
-from jobs.contract import JobView, PauseView, QueueView, UsageView, WorkerView
+from jobs.contract import JobView, WorkerView
 from jobs.database import Database
 from jobs.errors import JobEndedError, WorkerNotFoundError
 from jobs.estimates import record_of_estimates
 from jobs.gallery import require_job
 from jobs.pauses import pause, pause_view, pauses, resume
+from jobs.queue_contract import PauseView, QueueView, UsageView
 from jobs.queue_views import view_of
 from jobs.requests import JobChange
 from jobs.streams import WebStreams

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs.contract import EstimateRecord, JobStatus
+from jobs.contract import JobStatus
 from jobs.forecast import Forecast
+from jobs.queue_contract import EstimateRecord
 from jobs.tables import Estimate, Job
 
 JUDGED = 100  # newest estimates that the record is of

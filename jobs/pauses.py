@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs.contract import PauseView
 from jobs.errors import PauseNotFoundError, ValidationError
 from jobs.kinds import KINDS
+from jobs.queue_contract import PauseView
 from jobs.tables import Pause
 
 ALL = "all"  # the scope of a pause of the whole queue

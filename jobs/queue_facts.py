@@ -25,7 +25,7 @@ from jobs.tables import Job, JobParent, Pause, Shard, Worker
 from jobs.timings import device_words
 
 WORKER_IS_ONLINE = timedelta(seconds=30)
-PLACES = 500  # shards of the front of the queue whose place is told exactly
+PLACES = 200  # shards of the front of the queue whose place is told exactly
 
 
 @dataclass(frozen=True)

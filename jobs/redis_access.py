@@ -25,7 +25,7 @@ DEFAULT_PORT = 6379
 TLS_SCHEME = "rediss"
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
-_PASSWORD = re.compile(r"(?P<before>\w[\w+.-]*://[^/\s:@]*):[^/\s@]+@")
+_PASSWORD = re.compile(r"(?P<before>\w[\w+.-]*://[^/\s:@]*):[^/\s]+@")
 
 
 class RedisRefusedError(Exception):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
-from jobs import store, transitions
+from jobs import job_transitions, store
 from jobs.artifacts import ArtifactStore
 from jobs.contract import CanceledJob, JobList, JobStatus, JobView, ShardView, WorkerView
 from jobs.controls import QueueControls
@@ -90,7 +90,7 @@ class JobService(
         """
         with self._database.write() as session:
             job = require_job(session, job_id)
-            ended = transitions.cancel_job(session, job_id)
+            ended = job_transitions.cancel_job(session, job_id)
             if not ended:
                 raise JobEndedError(
                     f"job {job_id} has ended as {job.status}: it cannot be canceled",

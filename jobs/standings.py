@@ -28,7 +28,10 @@ class Standings:
         self._session = session
         columns = (Shard.id, Shard.attempt, Shard.status, Shard.holder, Shard.sent_to)
         rows = session.execute(select(*columns).where(Shard.id.in_(set(shard_ids))))
-        self._known = {shard_id: Standing(*standing) for shard_id, *standing in rows}
+        self._known = {
+            shard_id: Standing(attempt, status, holder, sent_to)
+            for shard_id, attempt, status, holder, sent_to in rows
+        }
 
     def forget(self, shard_id: str) -> None:
         """This shard has been changed since."""

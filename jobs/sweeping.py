@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
-from jobs.artifacts import MANIFEST, ArtifactStore
+from jobs.artifacts import CHECKPOINTS, MANIFEST, ArtifactStore
 from jobs.clock import ClockWatch
 from jobs.contract import ACTIVE
 from jobs.database import Database
@@ -87,6 +87,8 @@ class Sweeper:
                 keep_fact(session, STORE, fact)
         named = store_name(self._artifacts)
         if named is None:
+            if not self._artifacts.names(CHECKPOINTS):
+                return False  # new, or not mounted
             name_store(self._artifacts, fact["id"])
         elif named != fact["id"]:
             if not self._said_strange:
@@ -144,7 +146,7 @@ class Sweeper:
             needed = set(session.scalars(select(Checkpoint.path)))
             needed |= set(session.scalars(select(Upload.path)))
             needed |= {f"datasets/{sha256}" for sha256 in session.scalars(select(Dataset.sha256))}
-        for folder in ("checkpoints", "datasets", "uploads"):
+        for folder in (CHECKPOINTS, "datasets", "uploads"):
             names = self._artifacts.names(folder)
             found |= {f"{folder}/{name}" for name in names} - needed
         self._doomed = sorted(found & self._seen)
@@ -202,7 +204,7 @@ class Sweeper:
                 (Job.finished_at > at) | ((Job.finished_at == at) & (Job.id > job_id))
             )
         with self._database.read() as session:
-            return [(finished_at, job_id) for finished_at, job_id in session.execute(query)]
+            return [(at, job_id) for at, job_id in session.execute(query) if at is not None]
 
 
 def store_name(artifacts: ArtifactStore) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from jobs.contract import SpeedView
+from jobs.queue_contract import SpeedView
 from jobs.tables import Shard, Timing
 
 KEPT = 50  # newest timings of a kind on a device

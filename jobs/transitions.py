@@ -1,4 +1,4 @@
-"""The state machine of shards and jobs, in one place and guarded in SQL.
+"""The state machine of shards, guarded in SQL; job_transitions.py has that of jobs.
 
 A shard:
 
@@ -20,7 +20,6 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from jobs.children import end_children
 from jobs.contract import ACTIVE, ErrorInfo, JobStatus
 from jobs.messages import Report, ReportStatus
 from jobs.tables import Job, Shard
@@ -40,7 +39,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _changed(session: Session, statement: Any) -> bool:
+def changed(session: Session, statement: Any) -> bool:
+    """Run an UPDATE whose guard names one row; whether it held."""
     result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]  # of an UPDATE
     return result.rowcount == 1
 
@@ -55,7 +55,7 @@ def _queued(shard_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
 
 def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
     """A new attempt goes to `worker`; `attempt` is the one before it. Whoever held it is out."""
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(
@@ -68,7 +68,7 @@ def send_anew(session: Session, shard_id: str, attempt: int, worker: str) -> boo
 
 def fail_unsent(session: Session, shard_id: str, attempt: int, error: ErrorInfo) -> bool:
     """The shard waits to be sent, but no message can be made of it: it fails."""
-    return _changed(
+    return changed(
         session,
         update(Shard).where(*_queued(shard_id, attempt)).values(**_failed_values(error)),
     )
@@ -76,7 +76,7 @@ def fail_unsent(session: Session, shard_id: str, attempt: int, error: ErrorInfo)
 
 def delay(session: Session, shard_id: str, until: datetime, hand_backs: int, worker: str) -> bool:
     """The shard was handed back by `worker`, so many times in a row: it waits until then."""
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(Shard.id == shard_id, Shard.status == JobStatus.QUEUED)
@@ -86,7 +86,7 @@ def delay(session: Session, shard_id: str, until: datetime, hand_backs: int, wor
 
 def change_job(session: Session, job_id: str, values: dict[str, Any]) -> bool:
     """Change what a person may change of a job, unless it has ended."""
-    return _changed(
+    return changed(
         session,
         update(Job)
         .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
@@ -96,7 +96,7 @@ def change_job(session: Session, job_id: str, values: dict[str, Any]) -> bool:
 
 def send_again(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
     """The unanswered message of this attempt is repeated, to `worker`."""
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(
@@ -120,13 +120,13 @@ def record_report(
     if report.status is ReportStatus.LOST:
         values |= _loss_values(report.error, values["saved_step"], max_losses)
     statement = update(Shard).where(*_guard(report)).values(**values)
-    counts = _changed(session, statement.execution_options(synchronize_session=False))
+    counts = changed(session, statement.execution_options(synchronize_session=False))
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 
 def _hold(session: Session, report: Report) -> bool:
     """Make the worker of the first report of an attempt its holder."""
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(
@@ -145,7 +145,7 @@ def _hold(session: Session, report: Report) -> bool:
 
 def resume_holder(session: Session, shard_id: str, attempt: int, worker: str) -> bool:
     """A holder that was taken for lost is heard again: it goes on, and the loss was none."""
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(
@@ -237,7 +237,7 @@ def take_back(session: Session, shard: Shard, error: ErrorInfo, max_losses: int)
     """The holder is lost: the shard waits to be sent anew; a holder heard before that goes on."""
     values = _loss_values(error, Shard.saved_step.expression, max_losses)
     del values["holder"]
-    return _changed(
+    return changed(
         session,
         update(Shard)
         .where(
@@ -247,79 +247,4 @@ def take_back(session: Session, shard: Shard, error: ErrorInfo, max_losses: int)
             Shard.status == JobStatus.RUNNING,
         )
         .values(**values),
-    )
-
-
-def cancel_job(session: Session, job_id: str) -> list[str]:
-    """End the job with all its shards, and all jobs that wait for it, unless it has ended.
-
-    Returns:
-        The ids of the jobs that ended, this one first; none if it has ended before.
-    """
-    now = _now()
-    canceled = _changed(
-        session,
-        update(Job)
-        .where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES))
-        .values(status=JobStatus.CANCELED, finished_at=now, status_seq=Job.status_seq + 1),
-    )
-    if not canceled:
-        return []
-    cancel_shards(session, job_id)
-    return [job_id, *end_children(session, job_id)]
-
-
-def cancel_shards(session: Session, job_id: str) -> None:
-    """End all shards of a job that have not ended."""
-    session.execute(
-        update(Shard)
-        .where(Shard.job_id == job_id, Shard.status.in_(ACTIVE_VALUES))
-        .values(status=JobStatus.CANCELED, finished_at=_now())
-    )
-
-
-def refresh_job(session: Session, job_id: str) -> list[str]:
-    """Bring the job's row up to its shards; jobs that wait for one that fails end with it.
-
-    Returns:
-        The ids of the jobs that changed, this one first; none if it has ended before.
-    """
-    counts: dict[str, int] = {}
-    done = 0
-    grouped = (
-        select(Shard.status, func.count(), func.sum(Shard.done))
-        .where(Shard.job_id == job_id)
-        .group_by(Shard.status)
-    )
-    for status, count, shard_done in session.execute(grouped):
-        counts[status] = count
-        done += shard_done
-    now = _now()
-    values: dict[str, Any] = {"done": done, "status_seq": Job.status_seq + 1}
-    started = func.coalesce(Job.started_at, now)
-    if counts.get(JobStatus.FAILED):
-        values |= {"status": JobStatus.FAILED, "finished_at": now, "started_at": started}
-        values["error"] = _first_error(session, job_id)
-    elif set(counts) == {JobStatus.SUCCEEDED}:
-        values |= {"status": JobStatus.SUCCEEDED, "finished_at": now, "started_at": started}
-    elif counts.get(JobStatus.RUNNING) or counts.get(JobStatus.SUCCEEDED):
-        values |= {"status": JobStatus.RUNNING, "started_at": started}
-    changed = _changed(
-        session,
-        update(Job).where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES)).values(**values),
-    )
-    if not changed:
-        return []
-    if values.get("status") != JobStatus.FAILED:
-        return [job_id]
-    cancel_shards(session, job_id)
-    return [job_id, *end_children(session, job_id)]
-
-
-def _first_error(session: Session, job_id: str) -> dict[str, Any] | None:
-    return session.scalar(
-        select(Shard.error)
-        .where(Shard.job_id == job_id, Shard.status == JobStatus.FAILED)
-        .order_by(Shard.index)
-        .limit(1)
     )

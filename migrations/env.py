@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 from alembic import context
 
+from jobs.columns import UtcDateTime
 from jobs.database import Database
 from jobs.settings import DatabaseSettings
-from jobs.tables import Base, UtcDateTime
+from jobs.tables import Job
 
 
 def render_item(kind: str, item: Any, _autogenerate_context: Any) -> str | Literal[False]:
@@ -26,7 +27,7 @@ def run_migrations() -> None:
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # large tables
             context.configure(
                 connection=connection,
-                target_metadata=Base.metadata,
+                target_metadata=Job.metadata,
                 render_item=render_item,
                 render_as_batch=True,  # SQLite changes a column by making the table anew
             )

@@ -3,6 +3,7 @@
 import sys
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from darkroom.options import read_settings
 from jobs.artifacts import ArtifactStore
@@ -31,7 +32,7 @@ def command(place: str, artifacts: str | None, database: str | None) -> None:
             ArtifactStore(place),
             lambda words: click.echo(words, err=True),
         )
-    except (BackupError, SnapshotError, JobError) as error:
+    except (BackupError, SnapshotError, JobError, SQLAlchemyError) as error:
         raise click.ClickException(str(error)) from error
     finally:
         opened.close()

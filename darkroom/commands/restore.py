@@ -1,6 +1,7 @@
 """`darkroom restore`."""
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from darkroom.options import read_settings
 from darkroom.schema import migrate
@@ -32,7 +33,7 @@ def command(place: str, artifacts: str | None, database: str | None) -> None:
             migrate,
             lambda words: click.echo(words, err=True),
         )
-    except (BackupError, SnapshotError, JobError) as error:
+    except (BackupError, SnapshotError, JobError, SQLAlchemyError) as error:
         raise click.ClickException(str(error)) from error
     finally:
         opened.close()

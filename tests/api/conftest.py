@@ -17,7 +17,7 @@ from darkroom.web import create_app, end_streams
 from formats.checkpoint import read_checkpoint
 from formats.checkpoint_facts import checkpoint_facts
 from formats.pictures import collage, encode_png
-from jobs import store, transitions
+from jobs import job_transitions, store, transitions
 from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.contract import ArtifactRole
 from jobs.database import Database
@@ -106,7 +106,7 @@ def finish(web_settings: WebSettings) -> Iterator[Callable[[str, Faces], None]]:
             )
             assert transitions.record_report(session, report, max_losses=3).counts
             store.add_artifacts(session, shard, report.artifacts)
-            transitions.refresh_job(session, shard.job_id)
+            job_transitions.refresh_job(session, shard.job_id)
 
     def keep(
         shard: Shard, name: str, content: bytes, role: ArtifactRole, shape: list[int]
@@ -207,7 +207,7 @@ def train(
                 store.add_artifacts(session, store.find_shard(session, shard_id), report.artifacts)
                 job = store.find_job(session, job_id)
                 store.add_trained_checkpoints(session, job, report.artifacts)
-            transitions.refresh_job(session, job_id)
+            job_transitions.refresh_job(session, job_id)
         return job_id
 
     yield run

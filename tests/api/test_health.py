@@ -4,7 +4,7 @@ from flask.testing import FlaskClient
 from darkroom.web import create_app
 from jobs.database import Database
 from jobs.settings import WebSettings
-from jobs.tables import Base
+from jobs.tables import Job
 
 pytestmark = pytest.mark.both_databases
 
@@ -42,7 +42,7 @@ def test_without_the_broker_it_is_ready_and_takes_jobs(
 def test_without_a_migrated_database_it_is_not_ready(web_settings: WebSettings) -> None:
     client = create_app(web_settings).test_client()
     database = Database(web_settings.database_url)
-    Base.metadata.drop_all(database.engine)
+    Job.metadata.drop_all(database.engine)
     database.close()
 
     answer = client.get("/readyz")

@@ -28,8 +28,9 @@ def test_a_job_is_accepted_and_can_be_looked_at(client: FlaskClient, checkpoint_
     assert job["progress"] == {"done": 0, "total": 600, "unit": "image-steps"}
     assert job["waiting_reason"] == "No worker is online."
     assert 0 <= job["params"]["seed"] < 2**53
-    assert client.get(answer.headers["Location"]).json == job
-    assert client.get(job["links"]["self"]).json == job
+    no_worker = {"start": None, "end": None, "reason": "No worker is online."}
+    assert client.get(answer.headers["Location"]).json == job | {"estimate": no_worker}
+    assert client.get(job["links"]["self"]).json == job | {"estimate": no_worker}
 
 
 def test_every_link_of_a_job_leads_somewhere(client: FlaskClient, submit: Submit) -> None:

@@ -12,6 +12,7 @@ import httpx
 
 API = "/api/v1"
 RETRY_SECONDS = 0.2
+PATIENCE_SECONDS = 120.0  # on a busy machine: without an answer, or without any job's end
 ENDED = ("succeeded", "failed", "canceled")
 
 
@@ -62,6 +63,16 @@ class Ledger:
             elif entry.end is None:
                 entry.end = end
 
+    def wait_ended(self) -> None:
+        """Wait until all have ended; fail if none does for long."""
+        left, changed_at = len(self.open), time.monotonic()
+        while left:
+            time.sleep(RETRY_SECONDS)
+            now_left = len(self.open)
+            if now_left != left:
+                left, changed_at = now_left, time.monotonic()
+            assert time.monotonic() - changed_at < PATIENCE_SECONDS, f"never ended: {self.open}"
+
     @property
     def open(self) -> list[Entry]:
         """What was not yet seen ended."""
@@ -70,9 +81,10 @@ class Ledger:
 
 
 def persistently(
-    ask: Callable[[], httpx.Response], deadline: float, accepted: Sequence[int]
+    ask: Callable[[], httpx.Response], accepted: Sequence[int] = (200,)
 ) -> httpx.Response:
     """Ask until there is an answer that is no failure of the server, whatever dies meanwhile."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             response = ask()
@@ -95,9 +107,7 @@ class Client:
         self._ledger = ledger
         self._requests = requests
 
-    def submit_all(
-        self, count: int, chance: random.Random, pause_seconds: float, deadline: float
-    ) -> None:
+    def submit_all(self, count: int, chance: random.Random, pause_seconds: float) -> None:
         """Submit `count` jobs, and pause between them for so long in the mean."""
         last: Entry | None = None
         with self._http:
@@ -105,27 +115,26 @@ class Client:
                 parent = None
                 if last is not None and not last.canceled and chance.random() < 0.15:
                     parent = last.job_id
-                last = self._submit(chance.randrange(len(self._requests)), parent, deadline)
+                last = self._submit(chance.randrange(len(self._requests)), parent)
                 if chance.random() < 0.1:
-                    last.canceled = self._cancel(last.job_id, deadline)
+                    last.canceled = self._cancel(last.job_id)
                 time.sleep(chance.uniform(0, 2 * pause_seconds))
 
-    def _submit(self, index: int, parent: str | None, deadline: float) -> Entry:
+    def _submit(self, index: int, parent: str | None) -> Entry:
         key = str(uuid.uuid4())
         asked = self._requests[index] | ({"after": [parent]} if parent else {})
         response = persistently(
             lambda: self._http.post(f"{API}/jobs", json=asked, headers={"Idempotency-Key": key}),
-            deadline,
             accepted=(202,),
         )
         entry = Entry(response.json()["id"], index, parent)
         self._ledger.accept(entry)
         return entry
 
-    def _cancel(self, job_id: str, deadline: float) -> bool:
+    def _cancel(self, job_id: str) -> bool:
         """Whether it is canceled; 409 may also mean that an answer was lost."""
         response = persistently(
-            lambda: self._http.post(f"{API}/jobs/{job_id}/cancel"), deadline, accepted=(200, 409)
+            lambda: self._http.post(f"{API}/jobs/{job_id}/cancel"), accepted=(200, 409)
         )
         if response.status_code == 200:
             return True
@@ -161,6 +170,17 @@ class Watcher:
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+
+    def look_persistently(self) -> None:
+        """Look at every job once more, when all is quiet again."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.look_once()
+                return
+            except httpx.HTTPError:
+                assert time.monotonic() < deadline, "the API does not answer"
+                time.sleep(RETRY_SECONDS)
 
     def close(self) -> None:
         """Look no more."""

@@ -4,12 +4,14 @@ import contextlib
 import errno
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 MIB = 2**20
+TRIES = 50
 
 
 class SmallDisk:
@@ -33,7 +35,13 @@ class SmallDisk:
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:
         """Within, nothing can be changed, also by root."""
-        _run("mount", "-o", "remount,ro", str(self.folder))
+        for _ in range(TRIES - 1):  # it is refused while a file is being written
+            with contextlib.suppress(subprocess.CalledProcessError):
+                _run("mount", "-o", "remount,ro", str(self.folder))
+                break
+            time.sleep(0.05)
+        else:
+            _run("mount", "-o", "remount,ro", str(self.folder))
         try:
             yield
         finally:

@@ -1,12 +1,12 @@
 """What is said of a job while it runs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from darkroom import progress
-from darkroom.client import ServerError
-from jobs.contract import JobStatus, JobView, Progress
+from darkroom.server_error import ServerError
+from jobs.contract import EstimateView, JobStatus, JobView, Progress
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -81,3 +81,13 @@ def test_a_job_without_curves_is_not_asked_and_a_silent_server_ends_nothing() ->
     assert losses(view(1, "steps")) == ""
     assert losses(view(2, "steps")) == ""
     assert losses(view(3, "steps", JobStatus.SUCCEEDED)) == "loss 0.5000"
+
+
+def test_an_estimate_is_said_as_a_range_of_times_to_come() -> None:
+    end = (NOW + timedelta(seconds=40), NOW + timedelta(minutes=12))
+    known = view(50, "steps").model_copy(update={"estimate": EstimateView(end=end)})
+
+    assert progress.ends(known, NOW) == "ends in 40 s to 12 min"
+    assert progress.ends(known, NOW + timedelta(minutes=1)) == "ends in 0 s to 11 min"
+    assert progress.ends(view(50, "steps"), NOW) == ""
+    assert progress.span(3 * 3600) == "3 h"

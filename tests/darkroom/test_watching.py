@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from darkroom import watching
-from darkroom.client import Client, ServerError
+from darkroom.client import Client
+from darkroom.server_error import ServerError
 from darkroom.watching import Event, follow, parse_events
 from jobs.contract import JobStatus, JobView
 

@@ -27,7 +27,7 @@ from formats.checkpoint import read_checkpoint, write_checkpoint
 from formats.checkpoint_facts import checkpoint_facts
 from formats.description import CheckpointDescription
 from formats.pictures import collage, encode_png
-from jobs import store, transitions
+from jobs import job_transitions, store, transitions
 from jobs.artifacts import attempt_folder
 from jobs.contract import ArtifactRole, JobUpdate, WorkerUsage
 from jobs.messages import ArtifactRecord, Heartbeat, Report, ReportStatus
@@ -164,7 +164,7 @@ class Bench:
             if artifacts:
                 store.add_artifacts(session, shard, artifacts)
                 store.add_trained_checkpoints(session, session.get_one(Job, job), artifacts)
-            transitions.refresh_job(session, job)
+            job_transitions.refresh_job(session, job)
         version = said.get("preview_version")
         self.publish(job, {index: version} if version else {}, recorded.is_change)
 

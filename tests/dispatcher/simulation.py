@@ -105,7 +105,7 @@ class SimulatedWorker:
             self.finish()
             return
         saved[shard] = max(saved.get(shard, 0), self.step - 1)
-        for _ in range(1 + self.number % 2):  # so that of two, one is always ahead of the other
+        for _ in range(2 - self.number % 2):  # of two, the one that is heard later is ahead
             self._update(done=100 * self.step + self.number, saved_step=saved[shard])
 
     def finish(self, *, is_heard: bool = True) -> None:

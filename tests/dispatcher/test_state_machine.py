@@ -6,18 +6,13 @@
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from jobs.artifacts import ArtifactStore
-from jobs.database import Database
 from jobs.errors import JobActiveError, JobEndedError, ValidationError
 from jobs.requests import job_request_adapter
-from jobs.service import JobService
-from jobs.streams import WebStreams
-from tests.dispatcher.simulation import NOWHERE, STEPS, World
+from tests.dispatcher.simulation import STEPS, World
 from tests.dispatcher.witness import ENDED, Witness
 
 PATIENCE_SECONDS = 300  # of the fake clock: hand-backs wait for up to 60 s, one after the other
@@ -171,13 +166,23 @@ class Story(RuleBasedStateMachine):
         return [air for air in (*spoken, self.world.road.reports) if air]
 
     @precondition(lambda self: any(self.world.road.queues.values()))
-    @rule(which=SOME, how=st.sampled_from(["lose", "double", "spread"]))
+    @rule(which=SOME, how=st.sampled_from(["lose", "double"]))
     def disturb_a_task(self, which, how):
-        queues = self.world.road.queues
-        order = self.pick(which, [q for q in queues.values() if q]).pop(0)
-        to = [worker.name for worker in self.world.workers] if how == "spread" else []
-        for name in to or ([self.pick(which, list(queues))] * 2 if how == "double" else []):
-            queues.setdefault(name, []).append(order)
+        queue = self.pick(which, [q for q in self.world.road.queues.values() if q])
+        order = queue.pop(0)
+        queue += [order, order] if how == "double" else []
+
+    @precondition(lambda self: any(self.world.road.queues.values()))
+    @rule(which=SOME)
+    def spread_a_task(self, which):
+        """As if it had been sent again to everybody."""
+        self.spread(self.pick(which, [q for q in self.world.road.queues.values() if q])[0])
+
+    def spread(self, order):
+        for worker in self.world.workers:
+            queue = self.world.road.queues.setdefault(worker.name, [])
+            if order not in queue:
+                queue.append(order)
 
     # Brokers and dispatchers
 
@@ -211,10 +216,13 @@ class Story(RuleBasedStateMachine):
     def wait(self, seconds):
         self.world.clock.now += seconds
 
-    @rule(rounds=st.integers(1, 8))
-    def go_on_quietly(self, rounds):
+    @rule(rounds=st.integers(1, 8), spreads=st.booleans())
+    def go_on_quietly(self, rounds, spreads):
         for _ in range(rounds):
             self.quiet_round()
+            for queue in [*self.world.road.queues.values()] if spreads else []:
+                for order in list(queue):
+                    self.spread(order)
 
     def quiet_round(self):
         """A second in which everybody who can does what is expected."""
@@ -261,19 +269,6 @@ class Story(RuleBasedStateMachine):
         if self.world.arbiter is None:
             self.world.start_dispatcher()
         self.look()
-
-
-@pytest.fixture(scope="module")
-def stocked_file(tmp_path_factory, migrated_file):
-    """A migrated database that knows the bundled checkpoints."""
-    folder = tmp_path_factory.mktemp("stocked")
-    path = folder / "darkroom.sqlite"
-    path.write_bytes(migrated_file.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    store = ArtifactStore(str(folder / "artifacts"))
-    JobService(database, store, WebStreams(NOWHERE), 1).keep_bundled_checkpoints()
-    database.close()
-    return path
 
 
 def test_every_story_ends_well(stocked_file):

@@ -48,7 +48,7 @@ def test_what_is_backed_up_is_put_back_ready_to_go_on(service, database, elsewhe
         shard.status, shard.attempt, shard.holder = "running", 3, "old-worker"
     state = f"jobs/{job}/{job}-0/3-old-worker/state-7.safetensors"
     artifacts.write_bytes(state, b"state")
-    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new"))
+    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new-store"))
 
     made = make_backup(database, artifacts, kept, say_nothing)
     late = submit(service)
@@ -72,7 +72,7 @@ def test_what_is_backed_up_is_put_back_ready_to_go_on(service, database, elsewhe
 
 def test_nothing_is_overwritten(service, database, elsewhere, tmp_path):
     artifacts = ArtifactStore(service._artifacts.url)
-    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new"))
+    kept, new = ArtifactStore(str(tmp_path / "kept")), ArtifactStore(str(tmp_path / "new-store"))
     make_backup(database, artifacts, kept, say_nothing)
     new.write_bytes("somebody-elses", b"file")
 

@@ -4,10 +4,11 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import String
 
+from jobs.columns import Base
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.kinds import KINDS
 from jobs.messages import ArtifactRecord, Heartbeat, message_adapter
-from jobs.tables import Artifact, Base, Job, Shard, Worker
+from jobs.tables import Artifact, Job, Shard, Worker
 
 BEAT = Heartbeat(worker="a", queue="a", host="h", pid=1, version="1", slots=1, running=[])
 RECORD = ArtifactRecord(

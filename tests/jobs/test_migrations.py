@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from jobs.database import Database
-from jobs.tables import Base
+from jobs.tables import Job
 
 pytestmark = pytest.mark.both_databases
 
@@ -31,7 +31,7 @@ def tables(config: Config) -> set[str]:
 def test_all_migrations_make_exactly_the_tables_of_the_code(config):
     command.upgrade(config, "head")
 
-    assert tables(config) == set(Base.metadata.tables) | {"alembic_version"}
+    assert tables(config) == set(Job.metadata.tables) | {"alembic_version"}
     command.check(config)  # raises if a migration is missing
 
 

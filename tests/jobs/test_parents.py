@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs import store, transitions
+from jobs import job_transitions, store, transitions
 from jobs.contract import ErrorInfo
 from jobs.database import Database
 from jobs.errors import JobNotFoundError, ValidationError
@@ -68,7 +68,7 @@ def end(database, job_id, status=ReportStatus.SUCCEEDED, error=None):
                 running=[],
             )
             assert transitions.record_report(session, said, 3).counts
-        return transitions.refresh_job(session, job_id)
+        return job_transitions.refresh_job(session, job_id)
 
 
 def sendable(database):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jobs import postgresql, transitions
+from jobs import job_transitions, postgresql, transitions
 from jobs.database import Database
 from jobs.messages import Report, ReportStatus
 from jobs.requests import SampleJob, SampleParams
@@ -132,7 +132,7 @@ def test_the_zone_of_the_server_changes_no_time(service, database, postgres_serv
     with database.write() as session:
         assert transitions.send_anew(session, report.shard_id, 0, "a")
         assert transitions.record_report(session, report, max_losses=1).counts
-        transitions.refresh_job(session, job_id)
+        job_transitions.refresh_job(session, job_id)
 
     with database.read() as session:
         job, shard = session.get_one(Job, job_id), session.get_one(Shard, report.shard_id)

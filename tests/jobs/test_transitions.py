@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs import transitions
+from jobs import job_transitions, transitions
 from jobs.contract import ErrorInfo
 from jobs.database import Database
 from jobs.messages import Report, ReportStatus
@@ -128,7 +128,7 @@ def test_silence_three_times_fails_the_shard_and_its_job(machine):
         machine.report(attempt=attempt)
         assert machine.take_back()
     assert (machine.row().status, machine.row().losses) == ("failed", 3)
-    assert machine.do(transitions.refresh_job, machine.job_id)
+    assert machine.do(job_transitions.refresh_job, machine.job_id)
     assert machine.job().status == "failed"
     assert machine.job().error == ERROR.model_dump(mode="json")
 
@@ -158,8 +158,8 @@ def test_nothing_follows_an_end(machine, end):
 def test_a_canceled_job_cannot_end_otherwise(machine):
     machine.send(1)
     machine.report()
-    assert machine.do(transitions.cancel_job, machine.job_id)
+    assert machine.do(job_transitions.cancel_job, machine.job_id)
     assert not machine.report(ReportStatus.SUCCEEDED, seq=2).counts
-    assert not machine.do(transitions.refresh_job, machine.job_id)
-    assert not machine.do(transitions.cancel_job, machine.job_id)
+    assert not machine.do(job_transitions.refresh_job, machine.job_id)
+    assert not machine.do(job_transitions.cancel_job, machine.job_id)
     assert machine.job().status == machine.row().status == "canceled"

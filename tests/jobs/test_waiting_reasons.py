@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import store, transitions
+from jobs import job_transitions, store, transitions
 from jobs.contract import ErrorInfo
 from jobs.database import Database
 from jobs.messages import Heartbeat, Report, ReportStatus
@@ -70,7 +70,7 @@ def report(database):
                 transitions.send_anew(session, shard_id, attempt - 1, said["worker"])
             message = Report(shard_id=shard_id, attempt=attempt, status=status, **said)
             assert transitions.record_report(session, message, 3).counts
-            transitions.refresh_job(session, message.job_id)
+            job_transitions.refresh_job(session, message.job_id)
 
     return report
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from dispatcher.roster import Roster
-from dispatcher.sending import Sender
+from dispatcher.sending import Sender, Sending
 from formats.pictures import encode_png
 from jobs.database import Database
 from jobs.messages import Heartbeat
@@ -97,7 +97,9 @@ def test_dispatchers_that_overlap_send_each_shard_once(services, database):
 
         def send():
             with database.write() as session:
-                return [order.shard_id for _, order in sender.fill_slots(session)]
+                sending = Sending()
+                sender.fill_slots(session, sending)
+                return [order.shard_id for _, order in sending.departures]
 
         return send
 

@@ -15,6 +15,7 @@ from worker.protocol import (
     Interrupted,
     PreviewMade,
     RunCommand,
+    Warm,
     Working,
 )
 
@@ -38,7 +39,7 @@ def events_until(engine, kind: type) -> list:
     events = []
     while not events or not isinstance(events[-1], kind):
         events.append(engine.next_event(SILENCE_SECONDS))
-        assert isinstance(events[-1], kind | Working | PreviewMade), events[-1]
+        assert isinstance(events[-1], kind | Working | PreviewMade | Warm), events[-1]
     return events
 
 
@@ -71,6 +72,8 @@ def test_a_shard_is_sampled_shown_and_published(start_engine, keep_network, make
     assert working[-1].memory_bytes > 2**20
     assert any(isinstance(event, PreviewMade) for event in events)
     assert events[-1].done == 80
+    warm = [event.checkpoints for event in events if isinstance(event, Warm)]
+    assert warm == [[order.work.checkpoint.sha256]]  # told before the slot is free
     manifest = artifacts.read_manifest("job", "job-0", 1, WORKER)
     assert manifest.artifacts == events[-1].artifacts
     assert [(a.role, a.shape) for a in manifest.artifacts] == [("images", [4, 48, 48])]
@@ -153,6 +156,21 @@ def test_an_engine_is_interrupted_and_goes_on_where_it_was(start_engine, keep_ne
     assert engine.next_event(SILENCE_SECONDS).done == 4 * (broken_off.saved_step + 1)
     engine.send(InterruptCommand(interrupt=Interrupt.STOP))
     assert events_until(engine, Interrupted)[-1].interrupt is Interrupt.STOP
+
+
+def test_a_file_that_is_gone_fails_the_shard_at_once(
+    start_engine, keep_network, make_order, artifacts
+):
+    engine = start_engine()
+    engine.wait_ready()
+    reference = keep_network()
+    artifacts.delete(reference.path)
+
+    engine.send(RunCommand(worker=WORKER, order=make_order(reference)))
+    *before, failed = events_until(engine, Failed)
+
+    assert failed.error.code == "artifact_file_not_found"
+    assert not any(event.notice for event in before if isinstance(event, Working))
 
 
 def test_another_file_than_the_order_names_fails_the_shard_and_not_the_engine(

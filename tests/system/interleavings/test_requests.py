@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jobs import transitions
+from jobs import job_transitions, transitions
 from jobs.database import Database
 from jobs.errors import IdempotencyConflictError, JobEndedError
 from jobs.messages import Report, ReportStatus
@@ -29,7 +29,7 @@ def finish(database, job_id, start):
                 running=[],
             )
             transitions.record_report(session, report, max_losses=3)
-        transitions.refresh_job(session, job_id)
+        job_transitions.refresh_job(session, job_id)
 
 
 def cancel(service, job_id, start, answers):
