@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 StartUp = Callable[..., Any]
+READY = {"database": "ok", "broker": "ok", "artifacts": "ok", "reasons": []}
 
 
 def eventually(ask: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -65,7 +66,7 @@ def test_a_child_that_is_killed_is_started_again(start_up: StartUp, name: str) -
             return False
 
     eventually(is_back)
-    eventually(lambda: readiness(url) == {"database": "ok", "broker": "ok"})
+    eventually(lambda: readiness(url) == READY)
     if name == "worker":
         eventually(
             lambda: any(
@@ -98,7 +99,7 @@ def test_a_second_one_on_the_same_data_is_refused_and_told_by_whom(
 
     assert second.returncode == 1
     assert f"process {up.process.pid}" in second.stderr
-    assert readiness(up.url) == {"database": "ok", "broker": "ok"}
+    assert readiness(up.url) == READY
 
 
 def test_a_port_in_use_is_named(darkroom: Callable[..., Any]) -> None:
