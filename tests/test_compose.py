@@ -182,9 +182,7 @@ def test_every_service_comes_to_life_by_its_very_command(
     running = [services.start(name) for name in ("dispatcher", "web", "worker", "gpu-worker")]
     url = f"http://127.0.0.1:{services.web_port}"
     headers = {"Authorization": f"Bearer {next(iter(KEYS))}"}
-    assert eventually(
-        lambda: httpx.get(f"{url}/readyz").json() == {"database": "ok", "broker": "ok"}
-    )
+    assert eventually(lambda: httpx.get(f"{url}/readyz").json()["broker"] == "ok")
     check = compose["services"]["web"]["healthcheck"]["test"][-1]
     check = check.replace("8000", str(services.web_port))
     subprocess.run([sys.executable, "-c", check], check=True)
