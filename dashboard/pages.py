@@ -13,6 +13,7 @@ from dashboard.job_parts import REPORT_PAGE, SHEET, parts_of
 from dashboard.typed import as_typed
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
 from jobs.errors import ArtifactNotFoundError, ValidationError
+from jobs.kinds import KINDS
 from jobs.service import JobService
 
 API = "/api/v1"
@@ -129,6 +130,7 @@ class Pages:
         return render_template(
             "workers.html",
             workers=self._service.list_workers(),
+            all_kinds=frozenset(KINDS),
             is_active=True,
             broker_is_away=not self._service.broker_is_reachable(),
         )
