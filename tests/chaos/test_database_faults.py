@@ -125,6 +125,7 @@ def test_a_full_disk_of_the_database_is_said_and_passes(
     assert client.post("/api/v1/jobs", json=body).status_code == 202
 
 
+@pytest.mark.thorough
 def test_a_database_that_is_locked_for_20_seconds_is_said_and_passes(
     system, running, checkpoint, client
 ) -> None:

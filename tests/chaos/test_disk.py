@@ -129,6 +129,7 @@ def test_a_job_that_waits_for_the_store_can_be_canceled_and_its_slot_is_free(
     assert system.job(job.id).status == "canceled"
 
 
+@pytest.mark.thorough
 def test_a_worker_without_room_on_its_own_disk_waits_for_it(
     system, checkpoint, tmp_path, eventually, monkeypatch
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_worker_without_room_on_its_own_disk_waits_for_it(
         system.close()
 
 
+@pytest.mark.thorough
 def test_a_full_disk_of_redis_only_makes_jobs_wait(
     system, redis_server, checkpoint, tmp_path, eventually
 ) -> None:

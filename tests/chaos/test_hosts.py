@@ -26,7 +26,7 @@ USER_KEY = "user-secret"
 LEASE_SECONDS = 4.0
 JOB = {"count": 2, "num_inference_steps": 600, "seed": 11, "timesteps": "trailing"}
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.thorough, pytest.mark.timeout(400)]
 
 
 class Site:
