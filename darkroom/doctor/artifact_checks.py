@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from darkroom.doctor.database_checks import opened
-from darkroom.doctor.findings import Finding, ok, problem, warning
+from darkroom.doctor.findings import Finding, clock_offset, ok, problem, warning
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactStoreError
 from jobs.facts import STORE, read_fact
@@ -13,7 +13,6 @@ from jobs.settings import DatabaseSettings
 from jobs.sweeping import store_name
 
 SLOW_SECONDS = 2.0
-OFFSET_SECONDS = 5.0
 CONTENT = b"a file of `darkroom doctor`, gone in a moment\n"
 
 
@@ -51,21 +50,15 @@ def _round_trip(artifacts: ArtifactStore, folder: str) -> Iterator[Finding]:
                 "use a store that shows a file as soon as it is written",
             )
         if artifacts.folder is not None:
-            yield _offset((artifacts.folder / path).stat().st_mtime - time.time())
+            yield clock_offset(
+                "artifacts",
+                (artifacts.folder / path).stat().st_mtime - time.time(),
+                "only listings depend on it",
+            )
     finally:
         artifacts.delete(folder)
     if artifacts.exists(path):
         yield problem("artifacts", "a deleted file is still there", "let this user delete")
-
-
-def _offset(seconds: float) -> Finding:
-    if abs(seconds) > OFFSET_SECONDS:
-        return warning(
-            "artifacts",
-            f"its clock is {seconds:+.0f} s off this computer's; only listings depend on it",
-            "set both clocks by NTP",
-        )
-    return ok("artifacts", f"its clock is within {max(1, abs(round(seconds)))} s of this one's")
 
 
 def _owner(settings: DatabaseSettings, artifacts: ArtifactStore) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from jobs.contract import Contract
 
+OFFSET_SECONDS = 5.0  # of two clocks, from which it is worth a word
+
 
 class Level(StrEnum):
     """How bad it is."""
@@ -46,6 +48,17 @@ def guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         first = str(error).strip().splitlines()[:1]
         message = f"cannot be examined: {type(error).__name__}: {''.join(first)}"
         yield problem(part, message, "see what the log of the programs says")
+
+
+def clock_offset(part: str, seconds: float, what_depends: str) -> Finding:
+    """How far this part's clock is from this computer's."""
+    if abs(seconds) > OFFSET_SECONDS:
+        return warning(
+            part,
+            f"its clock is {seconds:+.0f} s off this computer's; {what_depends}",
+            "set both clocks by NTP",
+        )
+    return ok(part, f"its clock is within {max(1, abs(round(seconds)))} s of this computer's")
 
 
 def gigabytes(size_bytes: float) -> str:

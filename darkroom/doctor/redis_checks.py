@@ -6,14 +6,13 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from darkroom.doctor.findings import Finding, ok, problem, warning
+from darkroom.doctor.findings import Finding, clock_offset, ok, problem, warning
 from jobs.redis_access import RedisRefusedError, connect
 from jobs.redis_access import check_redis as ask_redis
 from jobs.settings import DatabaseSettings
 from jobs.streams import GROUP, REPORTS, StreamError
 
 OLDEST = (6, 2)
-OFFSET_SECONDS = 5.0
 BACKLOG = 10_000  # unread messages
 
 
@@ -30,7 +29,9 @@ def check_redis(settings: DatabaseSettings) -> Iterator[Finding]:
         info: dict[str, Any] = client.info()
         yield ok("redis", f"answers within {(time.time() - began) * 1000:.0f} ms")
         seconds, microseconds = client.time()
-        yield _offset(seconds + microseconds / 1e6 - time.time())
+        yield clock_offset(
+            "redis", seconds + microseconds / 1e6 - time.time(), "nothing depends on it but logs"
+        )
     except StreamError as error:
         yield problem(
             "redis",
@@ -101,16 +102,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _offset(seconds: float) -> Finding:
-    if abs(seconds) > OFFSET_SECONDS:
-        return warning(
-            "redis",
-            f"its clock is {seconds:+.0f} s off this computer's; nothing depends on it but logs",
-            "set both clocks by NTP",
-        )
-    return ok("redis", f"its clock is within {max(1, abs(round(seconds)))} s of this computer's")
 
 
 def _backlog(client: Any) -> Iterator[Finding]:

@@ -11,11 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import torch
 
 from darkroom.lifeline import lifeline
-from diffusion import UNet, save_checkpoint
-from formats.description import CheckpointDescription
 from jobs.database import Database
 from jobs.service import open_service
 from jobs.settings import WebSettings
@@ -113,15 +110,6 @@ class Village:
         for proxy in self.proxies:
             proxy.close()
         self.database.close()
-
-
-@pytest.fixture(scope="session")
-def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small untrained network: cheap, and every byte of it is known."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
-    save_checkpoint(path, UNet(8), CheckpointDescription("unet", 8))
-    return path
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from jobs.errors import JobActiveError, JobEndedError, ValidationError
 from jobs.requests import job_request_adapter
-from tests.dispatcher.simulation import STEPS, World
+from tests.dispatcher.simulated_worker import STEPS
+from tests.dispatcher.simulation import World
 from tests.dispatcher.witness import ENDED, Witness
 
 PATIENCE_SECONDS = 300  # of the fake clock: hand-backs wait for up to 60 s, one after the other

@@ -4,7 +4,8 @@ import pytest
 
 from jobs.requests import SampleJob, SampleParams
 from jobs.sqlite import sqlite_module
-from tests.dispatcher.simulation import STEPS, World
+from tests.dispatcher.simulated_worker import STEPS
+from tests.dispatcher.simulation import World
 from tests.dispatcher.witness import Witness
 
 RUNNING = "UPDATE shards SET {} WHERE status = 'running'"

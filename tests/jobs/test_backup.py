@@ -22,13 +22,6 @@ def say_nothing(_words: str) -> None:
 
 
 @pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def elsewhere(empty_database_url):
     database = Database(empty_database_url)
     yield database

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import select, update
 
 from jobs import store
@@ -13,13 +12,6 @@ from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Worker
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
 
 
 def submit(service) -> str:

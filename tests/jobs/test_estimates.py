@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs import store
-from jobs.database import Database
 from jobs.estimates import judge, keep_first
 from jobs.forecast import Forecast
 from jobs.messages import Heartbeat
@@ -15,13 +14,6 @@ from jobs.tables import Job, Shard, Timing
 from jobs.timings import KEPT, add_timing, device_words
 
 CPU = {"device": "cpu", "name": "x86_64", "threads": 1}
-
-
-@pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 
 from jobs import job_transitions, store, transitions
 from jobs.contract import ErrorInfo
-from jobs.database import Database
 from jobs.errors import JobNotFoundError, ValidationError
 from jobs.messages import Report, ReportStatus
 from jobs.parents import named_jobs, with_jobs_renamed
@@ -37,13 +36,6 @@ def evaluation(job) -> EvaluateJob:
 
 def report(*jobs) -> ReportJob:
     return ReportJob(kind="report", params=ReportParams(jobs=list(jobs)))
-
-
-@pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -6,19 +6,11 @@ import pytest
 
 from jobs import job_transitions, store, transitions
 from jobs.contract import ErrorInfo
-from jobs.database import Database
 from jobs.messages import Heartbeat, Report, ReportStatus
 from jobs.requests import JobChange, SampleJob, SampleParams
 from jobs.usage import add_usage
 
 DIED = ErrorInfo(code="worker_lost", message="silent", details={"worker": "y"})
-
-
-@pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

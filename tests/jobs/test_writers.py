@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from dispatcher.roster import Roster
 from dispatcher.sending import Sender, Sending
 from formats.pictures import encode_png
-from jobs.database import Database
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
@@ -21,13 +20,6 @@ from jobs.tables import Checkpoint, Job, Shard
 pytestmark = pytest.mark.both_databases
 
 CLIENTS = 8
-
-
-@pytest.fixture
-def database(web_settings):
-    database = Database(web_settings.database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture
