@@ -8,11 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
-from jobs.contract import ACTIVE, ErrorInfo, JobStatus
+from jobs.contract import ACTIVE_VALUES, ErrorInfo, JobStatus
 from jobs.tables import Job, JobParent, Shard
 
 PARENT_FAILED, PARENT_CANCELED = "parent_failed", "parent_canceled"
-ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 
 
 def ended_words(job: Job) -> str:

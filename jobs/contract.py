@@ -34,6 +34,7 @@ class JobStatus(StrEnum):
 
 
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 
 
 class ErrorInfo(Contract):

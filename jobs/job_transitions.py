@@ -7,9 +7,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.children import end_children
-from jobs.contract import JobStatus
+from jobs.contract import ACTIVE_VALUES, JobStatus
 from jobs.tables import Job, Shard
-from jobs.transitions import ACTIVE_VALUES, changed
+from jobs.transitions import changed
 
 
 def cancel_job(session: Session, job_id: str) -> list[str]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs import transitions
-from jobs.contract import JobStatus
+from jobs.contract import ACTIVE_VALUES, JobStatus
 from jobs.tables import Shard
 
 
@@ -48,5 +48,5 @@ class Standings:
         if known is None:
             return transitions.may_run(self._session, shard_id, attempt, worker)
         is_its = known.holder == worker or (known.holder is None and known.sent_to is not None)
-        is_open = known.status in transitions.ACTIVE_VALUES
+        is_open = known.status in ACTIVE_VALUES
         return known.attempt == attempt and is_its and is_open

@@ -20,11 +20,9 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from jobs.contract import ACTIVE, ErrorInfo, JobStatus
+from jobs.contract import ACTIVE_VALUES, ErrorInfo, JobStatus
 from jobs.messages import Report, ReportStatus
 from jobs.tables import Job, Shard
-
-ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 
 
 @dataclass(frozen=True)
