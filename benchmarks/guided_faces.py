@@ -76,12 +76,16 @@ def settings(steps: int) -> list[Setting]:
 class Study:
     """Samples and measures settings."""
 
-    def __init__(self, work: Path, count: int, regressor: Path, judge: Path) -> None:
+    def __init__(
+        self, work: Path, count: int, regressor: Path, judge: Path, device: torch.device
+    ) -> None:
         """Keep faces in `work`, `count` of each age."""
         self._work, self._count = work, count
         self._checkpoint: Checkpoint = load_checkpoint(BUNDLED / "noise-predictor-32.safetensors")
         self._regressor: RegressorCheckpoint = load_regressor(regressor)
-        self._predict = partial(in_fixed_batches, predictor(self._checkpoint.model))
+        self._device = device
+        predict = predictor(self._checkpoint.model, device)
+        self._predict = partial(in_fixed_batches, predict) if device.type == "cpu" else predict
         self._judge, _ = load_judge(judge)
         self._features = load_feature_network(BUNDLED / "face-features.safetensors")
 
@@ -118,12 +122,13 @@ class Study:
                     setting.guidance,
                     [age] * len(noises),
                     predictor=self._checkpoint.model,
+                    device=self._device,
                 )
                 z = start_noise(self._checkpoint.prior, self._checkpoint.betas, SEED, noises)
                 *_, last = guided_sample(
-                    self._predict, steps, guide, SEED, noises, SampleStep(0, z)
+                    self._predict, steps, guide, SEED, noises, SampleStep(0, z.to(self._device))
                 )
-                made.append(from_unit_range(last.z[:, 0].numpy()))
+                made.append(from_unit_range(last.z[:, 0].cpu().numpy()))
         return np.concatenate(made)
 
 
@@ -144,12 +149,19 @@ def main() -> None:
     parser.add_argument("--regressor", type=Path, default=BUNDLED / "age-regressor-32.safetensors")
     parser.add_argument("--judge", type=Path, default=BUNDLED / "age-judge.safetensors")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--out", type=Path, help="document with the mark 'table'")
     parser.add_argument("--picture", type=Path, help="where the sheet of SHOWN_SETTING goes")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    study = Study(arguments.work, arguments.count, arguments.regressor, arguments.judge)
+    study = Study(
+        arguments.work,
+        arguments.count,
+        arguments.regressor,
+        arguments.judge,
+        arguments.device,
+    )
     rows = []
     for setting in settings(arguments.steps):
         name = f"{setting.name}; {setting.sampler}, {setting.steps} steps"

@@ -69,7 +69,8 @@ class Study:
         self.mask: Tensor = MASKS[arguments.mask]()
         faces, _ = synthetic_faces(2 * arguments.pairs, arguments.faces_seed)
         self.sources: Faces = faces.reshape(-1, 2, *faces.shape[1:])
-        self.predict: NoisePredictor = predictor(self.checkpoint.model)
+        self.device: str = arguments.device
+        self.predict: NoisePredictor = predictor(self.checkpoint.model, self.device)
         about = f"{sha256_of(arguments.checkpoint)[:12]}-seed-{self.seed}-{self.steps}-steps"
         self._folder: Path = arguments.work / about / f"{arguments.mask}-{arguments.faces_seed}"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,8 @@ class Study:
         way = plan("ddpm", betas, self.steps)
 
         def walk(some: range) -> Steps:
-            start = SampleStep(0, start_noise(None, betas, self.seed, some))
+            z = start_noise(None, betas, self.seed, some)
+            start = SampleStep(0, z.to(self.device))
             return sample(self.predict, way, self.seed, some, start=start)
 
         return self._sampled("plain", count, walk)
@@ -110,13 +112,15 @@ class Study:
             if not path.exists():
                 *_, last = walk(some)
                 temporary = path.with_suffix(".partial.npy")
-                np.save(temporary, from_unit_range(last.z[:, 0].numpy()))
+                np.save(temporary, from_unit_range(last.z[:, 0].cpu().numpy()))
                 temporary.replace(path)
             parts.append(np.load(path))
         return np.concatenate(parts)
 
     def _pairs(self, some: range) -> Pairs:
-        faces = torch.from_numpy(to_unit_range(self.sources[some.start : some.stop]))
+        faces = torch.from_numpy(to_unit_range(self.sources[some.start : some.stop])).to(
+            self.device
+        )
         return Pairs(faces[:, :1], faces[:, 1:], self.mask, some)
 
     def _measured(self, method: str, t: int, steps: int, images: Faces) -> Row:
@@ -170,6 +174,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--repaint", type=int, nargs="*", default=[500], help="its timesteps")
     add("--seed", type=int, default=0, help="of the noise")
     add("--batch", type=int, default=20, help="faces at once")
+    add("--device", default="cpu", help="cpu or cuda")
     return parser.parse_args()
 
 

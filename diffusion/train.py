@@ -21,7 +21,7 @@ from diffusion.training_options import TrainingLimit, TrainingOptions
 from formats.faces import load_faces
 from formats.pictures import collage, encode_png
 from formats.xmp import SourceType
-from synthetic import synthetic_faces
+from synthetic import render_faces
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,12 @@ def parse_arguments() -> argparse.Namespace:
     for name in OPTIONS:
         default = getattr(TrainingOptions, name)
         add(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    add("--threads", type=int, default=1, help="CPU threads")
+    add(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads, and processes that render synthetic faces",
+    )
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 
@@ -88,7 +93,7 @@ def load_dataset(arguments: argparse.Namespace) -> tuple[NDArray[np.uint8], str]
     """The faces that were asked for, and their name."""
     if arguments.faces is not None:
         return load_faces(arguments.faces), arguments.faces.name
-    faces, _ = synthetic_faces(arguments.count, arguments.data_seed)
+    faces, _ = render_faces(arguments.count, arguments.data_seed, arguments.threads)
     return faces, f"synthetic faces 0 to {arguments.count - 1} of seed {arguments.data_seed}"
 
 

@@ -17,7 +17,7 @@ from diffusion.training_options import RegressorOptions, TrainingLimit
 from formats.architectures import AGE_REGRESSOR
 from formats.checkpoint import read_checkpoint
 from formats.faces import load_ages, load_faces
-from synthetic import synthetic_faces
+from synthetic import render_faces
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,12 @@ def parse_arguments() -> argparse.Namespace:
         default = getattr(RegressorOptions, name)
         add(f"--{name.replace('_', '-')}", type=type(default), default=default)
     add("--patience", type=int, help="measurements without improvement before an early stop")
-    add("--threads", type=int, default=1, help="CPU threads")
+    add(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads, and processes that render synthetic faces",
+    )
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     if (arguments.faces is None) != (arguments.ages is None):
@@ -79,7 +84,7 @@ def load_dataset(arguments: argparse.Namespace) -> tuple[FacesWithAges, str]:
         return FacesWithAges(load_faces(arguments.faces), load_ages(arguments.ages)), str(
             arguments.faces.name
         )
-    faces, ages = synthetic_faces(arguments.count, arguments.data_seed)
+    faces, ages = render_faces(arguments.count, arguments.data_seed, arguments.threads)
     name = f"synthetic faces 0 to {arguments.count - 1} of seed {arguments.data_seed}"
     return FacesWithAges(faces, ages), name
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffusion.device_noise import noise_maker
 from diffusion.noise import Purpose, noise, uniforms
 from diffusion.training_options import LoopOptions
 
@@ -69,6 +70,9 @@ class TrainingFaces:
         split = _permutation(options.seed, len(faces), 0, Purpose.HOLDOUT)
         self._held_out, self._trained = split[:held_out], split[held_out:]
         self._order_epoch, self._order = -1, split[:0]
+        images = range(options.batch_size)
+        like = torch.empty(0, 1, *faces.shape[1:], device=device)
+        self._noise = noise_maker(options.seed, images, like, Purpose.TRAINING_NOISE)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: every face once in an epoch, half of them mirrored."""
@@ -80,8 +84,7 @@ class TrainingFaces:
         rows = self._order[position * size : (position + 1) * size]
         faces = self._augment(self._take(rows), step)
         t = self._timesteps(step)
-        eps = noise(seed, range(size), step, faces.shape[1:], Purpose.TRAINING_NOISE)
-        return Batch(_to_unit_range(faces), t, eps.to(self._device), rows)
+        return Batch(_to_unit_range(faces), t, self._noise(step), rows)
 
     def _timesteps(self, step: int) -> Tensor:
         size, seed = self._options.batch_size, self._options.seed

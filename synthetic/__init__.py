@@ -3,5 +3,6 @@
 from synthetic.attributes import ATTRIBUTES, synthetic_attributes
 from synthetic.canvas import FACE_SIZE
 from synthetic.faces import synthetic_faces
+from synthetic.rendering import render_faces
 
-__all__ = ["ATTRIBUTES", "FACE_SIZE", "synthetic_attributes", "synthetic_faces"]
+__all__ = ["ATTRIBUTES", "FACE_SIZE", "render_faces", "synthetic_attributes", "synthetic_faces"]
