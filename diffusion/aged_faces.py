@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffusion.noise import Purpose, uniforms
-from diffusion.training_data import Batch, TrainingFaces
+from diffusion.training_data import TENTHS, Batch, TrainingFaces
 from diffusion.training_options import RegressorOptions
 from formats.faces import Ages, check_equal_length, valid_ages
 
@@ -57,6 +57,7 @@ class AgedFaces(TrainingFaces):
         self.missing, self.wrong = int((ages < 0).sum()), int((ages > YEARS).sum())
         super().__init__(faces[is_valid], options, num_timesteps, device)
         self._shifts, self._timestep_power = options.shifts, options.timestep_power
+        self._low_noise_share = options.low_noise_share
         self.ages = torch.from_numpy((ages[is_valid] / YEARS).astype(np.float32))
         self.mean_age = float(self.ages[self._trained].double().mean()) * YEARS
 
@@ -77,7 +78,11 @@ class AgedFaces(TrainingFaces):
         return torch.from_numpy((turns * self._num_timesteps).astype(np.int64))
 
     def _spread(self, turns: NDArray[np.float64]) -> NDArray[np.float64]:
-        return turns**self._timestep_power
+        share = self._low_noise_share
+        if not share:
+            return turns**self._timestep_power
+        others = np.maximum(turns - share, 0) / (1 - share)
+        return np.where(turns < share, turns / (share * TENTHS), others**self._timestep_power)
 
     def _augment(self, faces: Tensor, step: int) -> Tensor:
         """Mirror half of the faces, and move each by whole pixels, the border repeated."""

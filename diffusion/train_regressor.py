@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 PROGRAM = "diffusion.train_regressor"
 OPTIONS = (  # of RegressorOptions, and arguments
     *("batch_size", "learning_rate", "weight_decay", "ema_decay"),
-    *("holdout_fraction", "timestep_power", "shifts", "seed"),
+    *("holdout_fraction", "timestep_power", "low_noise_share", "shifts", "seed"),
 )
 
 

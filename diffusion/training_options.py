@@ -98,6 +98,8 @@ class RegressorOptions(LoopOptions):
             random ones by the seed.
         timestep_power: t is T·u to this power, u uniform, 1 … 10: at 2.5 four of ten are below
             T / 10, where there is most to learn of a face, and least noise in its gradient.
+        low_noise_share: of the faces, 0 … 1, 1 excluded: their t is even over the first tenth of T,
+            which `timestep_power` crowds at its beginning.
         shifts: each face is moved by up to so many pixels, both ways, 0 … 8.
         patience: the training ends when so many measurements in a row (40 in a whole training) do
             not improve the held-out loss; None: never. The best weights are kept either way.
@@ -107,6 +109,7 @@ class RegressorOptions(LoopOptions):
     holdout_fraction: float = 0.05
     start: Literal["checkpoint", "scratch"] = "checkpoint"
     timestep_power: float = 2.5
+    low_noise_share: float = 0.0
     shifts: int = 2
     patience: int | None = None
 
@@ -118,6 +121,11 @@ class RegressorOptions(LoopOptions):
                 "timestep_power",
                 1 <= self.timestep_power <= MOST_POWER,
                 f"within 1 and {MOST_POWER}",
+            ),
+            (
+                "low_noise_share",
+                0 <= self.low_noise_share < 1,
+                "within 0 and 1, 1 excluded",
             ),
             ("shifts", 0 <= self.shifts <= MOST_SHIFTED, f"within 0 and {MOST_SHIFTED}"),
             ("patience", self.patience is None or self.patience >= 1, "at least 1, or None"),
