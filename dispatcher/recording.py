@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dispatcher.metering import Meter
@@ -22,9 +22,9 @@ from jobs.messages import (
     ReportStatus,
     Stranger,
 )
-from jobs.standings import Standings
+from jobs.standings import ShardFacts, Standings
 from jobs.tables import Job, Shard
-from jobs.timings import add_timing, device_words
+from jobs.timings import Timed, add_timings, device_words, timing_of
 from jobs.views import unit_of
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ class Outcome:
     hinted: set[str] = field(default_factory=set)
     returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
+    made: list[store.Made] = field(default_factory=list)
+    timings: list[Timed] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
 
     def touch(self, job_id: str, *, is_change: bool) -> None:
@@ -117,33 +119,32 @@ class Recorder:
             if recorded.is_change:
                 self._meter.begin(report.shard_id, report.attempt)
             return
-        shard = session.get_one(Shard, report.shard_id, populate_existing=True)
         if report.status is ReportStatus.SUCCEEDED:
-            self._note_timing(session, shard, report)
-            store.add_artifacts(session, shard, report.artifacts)
-            job = session.get_one(Job, shard.job_id)
-            store.add_trained_checkpoints(session, job, report.artifacts)
-            outcome.succeeded.append((shard.job_id, shard.id, report.attempt, report.worker))
+            shard = standings.facts[report.shard_id]
+            self._note_timing(session, shard, report, outcome)
+            outcome.made.append(store.Made(shard.job_id, report.shard_id, report.artifacts))
+            outcome.succeeded.append((shard.job_id, report.shard_id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
-            outcome.returned.append((shard.id, report.worker))
+            outcome.returned.append((report.shard_id, report.worker))
         elif report.status is ReportStatus.LOST:
             log.warning(
-                "shard %s lost its engine (attempt %d on %s, loss %d): %s",
-                shard.id,
+                "shard %s lost its engine (attempt %d on %s): %s",
+                report.shard_id,
                 report.attempt,
                 report.worker,
-                shard.losses,
                 report.error.message if report.error else "no reason given",
             )
 
-    def _note_timing(self, session: Session, shard: Shard, report: Report) -> None:
+    def _note_timing(
+        self, session: Session, shard: ShardFacts, report: Report, outcome: Outcome
+    ) -> None:
         """How long a whole shard takes on that device; one that was resumed does not say."""
-        seconds = self._meter.end(shard.id, report.attempt)
+        seconds = self._meter.end(report.shard_id, report.attempt)
         device = device_words(self._roster.capabilities_of(report.worker))
         if seconds is None or report.attempt != 1 or device is None:
             return
-        job = session.get_one(Job, shard.job_id)
-        add_timing(session, shard, device, unit_of(job), seconds)
+        unit = unit_of(session.get_one(Job, shard.job_id))
+        outcome.timings.append(timing_of(shard, device, unit, seconds))
 
     def _is_new_notice(self, report: Report) -> bool:
         """Whether pages have to show something else than before."""
@@ -167,8 +168,7 @@ class Recorder:
             ):
                 log.info("shard %s goes on: %s was heard again", running.shard_id, beat.worker)
                 standings.forget(running.shard_id)
-                shard = session.get_one(Shard, running.shard_id, populate_existing=True)
-                outcome.touch(shard.job_id, is_change=True)
+                outcome.touch(standings.facts[running.shard_id].job_id, is_change=True)
             _stop_unless_it_may_run(standings, beat.worker, attempt, outcome)
 
     def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
@@ -186,7 +186,8 @@ class Recorder:
             outcome.orders.append((stranger.worker, order))
 
     def finish(self, session: Session, outcome: Outcome) -> None:
-        """Bring the touched jobs up to their shards, and stop what works for an ended job."""
+        """Keep what shards made, bring the touched jobs up, and stop what works for ended ones."""
+        _keep_made(session, outcome)
         for job_id in list(outcome.touched):
             for changed in job_transitions.refresh_job(session, job_id)[1:]:  # ended with it
                 outcome.touch(changed, is_change=True)
@@ -223,6 +224,16 @@ class Recorder:
         )
 
 
+def _keep_made(session: Session, outcome: Outcome) -> None:
+    """What shards made, and how long they took: of a whole pass at once."""
+    if outcome.made:
+        store.add_artifacts(session, outcome.made)
+    for job_id, _, records in outcome.made:
+        store.add_trained_checkpoints(session, session.get_one(Job, job_id), records)
+    if outcome.timings:
+        add_timings(session, outcome.timings)
+
+
 def _mentioned(messages: Iterable[Report | Heartbeat]) -> Iterator[str]:
     """Ids of the shards that are spoken of."""
     for message in messages:
@@ -255,15 +266,16 @@ def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
     ]
 
 
+_PREVIEWS = select(Shard.index, Shard.preview_version).where(
+    Shard.job_id == bindparam("of_job"),
+    Shard.status == JobStatus.RUNNING,
+    Shard.preview_version > 0,
+)
+
+
 def _previews(session: Session, job_id: str) -> dict[int, int]:
     """Shard index → version of its preview, of the shards that run."""
-    rows = session.execute(
-        select(Shard.index, Shard.preview_version).where(
-            Shard.job_id == job_id,
-            Shard.status == JobStatus.RUNNING,
-            Shard.preview_version > 0,
-        )
-    )
+    rows = session.execute(_PREVIEWS, {"of_job": job_id})
     return {index: version for index, version in rows}
 
 

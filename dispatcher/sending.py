@@ -128,9 +128,10 @@ class Sender:
             session, now, len(slots) + LOOK_AHEAD, Runnable(_kinds_of_any(slots), paused)
         )
         matches = self._matcher.match(front, slots, lambda shard: self._needs(session, shard))
+        shards = store.read_shards(session, [waiting.shard_id for waiting, _ in matches])
         filled = []
         for waiting, slot in matches:
-            shard = session.get_one(Shard, waiting.shard_id, populate_existing=True)
+            shard = shards[waiting.shard_id]
             order = self._order(session, shard, waiting.attempt + 1, sending)
             if order and transitions.send_anew(session, shard.id, waiting.attempt, slot.worker):
                 self._depart(order, slot.worker, sending)

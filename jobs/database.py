@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.orm import Session
 
 from jobs.database_url import backend_of
@@ -12,6 +12,15 @@ from jobs.postgresql import READER_OPTIONS, postgresql_engine
 from jobs.sqlite import sqlite_engine
 
 log = logging.getLogger(__name__)
+
+
+class _Writer(Session):
+    """A session that keeps what it has read: asked for by its id again, it is not read again."""
+
+
+@event.listens_for(_Writer, "loaded_as_persistent")
+def _keep(session: Session, instance: object) -> None:
+    session.info.setdefault("kept", []).append(instance)
 
 
 class Database:
@@ -41,7 +50,7 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that commits at its end, or rolls back on an exception."""
-        with Session(self.engine) as session, session.begin():
+        with _Writer(self.engine) as session, session.begin():
             yield session
 
     @contextlib.contextmanager

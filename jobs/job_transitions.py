@@ -1,15 +1,19 @@
 """The state machine of jobs: a job follows its shards, and what waits for it follows the job."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, Update, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.children import end_children
 from jobs.contract import ACTIVE_VALUES, JobStatus
 from jobs.tables import Job, Shard
 from jobs.transitions import changed
+
+_JOBS: Table = Job.metadata.tables[Job.__tablename__]
 
 
 def cancel_job(session: Session, job_id: str) -> list[str]:
@@ -48,34 +52,53 @@ def refresh_job(session: Session, job_id: str) -> list[str]:
     """
     counts: dict[str, int] = {}
     done = 0
-    grouped = (
-        select(Shard.status, func.count(), func.sum(Shard.done))
-        .where(Shard.job_id == job_id)
-        .group_by(Shard.status)
-    )
-    for status, count, shard_done in session.execute(grouped):
+    for status, count, shard_done in session.execute(_COUNTS, {"of_job": job_id}):
         counts[status] = count
         done += shard_done
-    now = datetime.now(UTC)
-    values: dict[str, Any] = {"done": done, "status_seq": Job.status_seq + 1}
-    started = func.coalesce(Job.started_at, now)
-    if counts.get(JobStatus.FAILED):
-        values |= {"status": JobStatus.FAILED, "finished_at": now, "started_at": started}
-        values["error"] = _first_error(session, job_id)
-    elif set(counts) == {JobStatus.SUCCEEDED}:
-        values |= {"status": JobStatus.SUCCEEDED, "finished_at": now, "started_at": started}
-    elif counts.get(JobStatus.RUNNING) or counts.get(JobStatus.SUCCEEDED):
-        values |= {"status": JobStatus.RUNNING, "started_at": started}
-    has_changed = changed(
-        session,
-        update(Job).where(Job.id == job_id, Job.status.in_(ACTIVE_VALUES)).values(**values),
-    )
-    if not has_changed:
+    status = _status_by(counts)
+    given: dict[str, Any] = {"of_job": job_id, "sum_done": done, "now": datetime.now(UTC)}
+    if status is JobStatus.FAILED:
+        given["first_error"] = _first_error(session, job_id)
+    if not changed(session, _follow(status), given):
         return []
-    if values.get("status") != JobStatus.FAILED:
+    if status is not JobStatus.FAILED:
         return [job_id]
     cancel_shards(session, job_id)
     return [job_id, *end_children(session, job_id)]
+
+
+_COUNTS = (
+    select(Shard.status, func.count(), func.sum(Shard.done))
+    .where(Shard.job_id == bindparam("of_job"))
+    .group_by(Shard.status)
+)
+
+
+def _status_by(counts: Mapping[str, int]) -> JobStatus | None:
+    """What a job is when so many of its shards are in each status; None: as it was."""
+    if counts.get(JobStatus.FAILED):
+        return JobStatus.FAILED
+    if set(counts) == {JobStatus.SUCCEEDED}:
+        return JobStatus.SUCCEEDED
+    if counts.get(JobStatus.RUNNING) or counts.get(JobStatus.SUCCEEDED):
+        return JobStatus.RUNNING
+    return None
+
+
+@cache
+def _follow(status: JobStatus | None) -> Update:
+    """A job that has not ended gets this status; built once, see shard_statements.py."""
+    job = _JOBS.c
+    now = bindparam("now", type_=job.finished_at.type)
+    values: dict[str, Any] = {"done": bindparam("sum_done"), "status_seq": job.status_seq + 1}
+    if status is not None:
+        values |= {"status": status.value, "started_at": func.coalesce(job.started_at, now)}
+    if status is not None and status.has_ended:
+        values["finished_at"] = now
+    if status is JobStatus.FAILED:
+        values["error"] = bindparam("first_error")
+    is_open = job.status.in_(ACTIVE_VALUES)
+    return update(_JOBS).where(job.id == bindparam("of_job"), is_open).values(**values)
 
 
 def _first_error(session: Session, job_id: str) -> dict[str, Any] | None:

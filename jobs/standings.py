@@ -3,12 +3,17 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from jobs import transitions
 from jobs.contract import ACTIVE_VALUES, JobStatus
 from jobs.tables import Shard
+
+_ROWS = select(
+    *(Shard.id, Shard.job_id, Shard.kind, Shard.total, Shard.image_count),
+    *(Shard.attempt, Shard.status, Shard.holder, Shard.sent_to),
+).where(Shard.id.in_(bindparam("ids", expanding=True)))
 
 
 class Standing(NamedTuple):
@@ -20,18 +25,30 @@ class Standing(NamedTuple):
     sent_to: str | None
 
 
+class ShardFacts(NamedTuple):
+    """What never changes of a shard."""
+
+    job_id: str
+    kind: str
+    total: int
+    image_count: int
+
+
 class Standings:
-    """How shards stood when this transaction began; whoever changes one forgets it here."""
+    """How shards stood when this transaction began; whoever changes one forgets it here.
+
+    Attributes:
+        facts: of the shards that exist, by id.
+    """
 
     def __init__(self, session: Session, shard_ids: Iterable[str]) -> None:
         """Read them all."""
         self._session = session
-        columns = (Shard.id, Shard.attempt, Shard.status, Shard.holder, Shard.sent_to)
-        rows = session.execute(select(*columns).where(Shard.id.in_(set(shard_ids))))
-        self._known = {
-            shard_id: Standing(attempt, status, holder, sent_to)
-            for shard_id, attempt, status, holder, sent_to in rows
-        }
+        self.facts: dict[str, ShardFacts] = {}
+        self._known: dict[str, Standing] = {}
+        for row in session.execute(_ROWS, {"ids": list(set(shard_ids))}):
+            self.facts[row.id] = ShardFacts(row.job_id, row.kind, row.total, row.image_count)
+            self._known[row.id] = Standing(row.attempt, row.status, row.holder, row.sent_to)
 
     def forget(self, shard_id: str) -> None:
         """This shard has been changed since."""

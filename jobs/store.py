@@ -1,12 +1,12 @@
 """Reads and inserts of all that is kept; transitions.py changes jobs and shards."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, select, tuple_, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
@@ -104,6 +104,13 @@ def find_shard(session: Session, shard_id: str) -> Shard | None:
     return session.get(Shard, shard_id)
 
 
+def read_shards(session: Session, shard_ids: Sequence[str]) -> Mapping[str, Shard]:
+    """Shards by id, as they are now: what the session holds of them is read anew."""
+    query = select(Shard).where(Shard.id.in_(shard_ids))
+    rows = session.scalars(query.execution_options(populate_existing=True))
+    return {shard.id: shard for shard in rows}
+
+
 def active_shards(session: Session) -> Sequence[Shard]:
     """Shards that are sent and have not ended."""
     return session.scalars(
@@ -140,19 +147,29 @@ def held_shards(session: Session) -> Sequence[HeldShard]:
     ]
 
 
-def add_artifacts(session: Session, shard: Shard, records: Sequence[ArtifactRecord]) -> None:
-    """Keep what a shard made, in place of anything that was kept of it."""
-    session.execute(delete(Artifact).where(Artifact.shard_id == shard.id))
+class Made(NamedTuple):
+    """What a shard made."""
+
+    job_id: str
+    shard_id: str
+    records: Sequence[ArtifactRecord]
+
+
+def add_artifacts(session: Session, made: Sequence[Made]) -> None:
+    """Keep what shards made, in place of anything that was kept of them."""
+    shards = [each.shard_id for each in made]
+    session.execute(delete(Artifact).where(Artifact.shard_id.in_(shards)))
     now = datetime.now(UTC)
     session.add_all(
         Artifact(
             id=new_id(),
-            job_id=shard.job_id,
-            shard_id=shard.id,
+            job_id=each.job_id,
+            shard_id=each.shard_id,
             created_at=now,
             **record.model_dump(mode="json", exclude={"details"}),
         )
-        for record in records
+        for each in made
+        for record in each.records
     )
 
 
@@ -234,6 +251,15 @@ def all_uploads(session: Session) -> Sequence[Upload]:
     return session.scalars(select(Upload).order_by(Upload.created_at.desc(), Upload.id)).all()
 
 
+_WORKERS: Table = Worker.metadata.tables[Worker.__tablename__]
+_SEEN = ("host", "version", "protocol", "last_seen_at", "slots", "capabilities", "usage")
+_NOTE_WORKER = (
+    update(_WORKERS)
+    .where(_WORKERS.c.id == bindparam("of_worker"))
+    .values({name: bindparam(f"seen_{name}") for name in _SEEN})
+)
+
+
 def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
     """Remember that a worker was heard now; one of another protocol takes no work."""
     now = datetime.now(UTC)
@@ -249,10 +275,8 @@ def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
         seen["usage"] = heard.usage.model_dump() if heard.usage else None
     else:
         seen |= {"slots": 0, "capabilities": {}, "usage": None}
-    statement = update(Worker).where(Worker.id == heard.worker).values(**seen)
-    known: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # of an UPDATE
-        statement.execution_options(synchronize_session=False)
-    )
+    given = {f"seen_{name}": value for name, value in seen.items()} | {"of_worker": heard.worker}
+    known: CursorResult[Any] = session.execute(_NOTE_WORKER, given)  # type: ignore[assignment]  # of an UPDATE
     if known.rowcount == 0:
         kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
         session.execute(delete(Worker).where(~kept))
@@ -273,9 +297,12 @@ def find_worker(session: Session, worker_id: str) -> Worker | None:
     return session.get(Worker, worker_id)
 
 
+_DRAINED = select(Worker.id).where(Worker.drained_at.is_not(None))
+
+
 def drained_workers(session: Session) -> frozenset[str]:
     """Workers that get no more shards."""
-    return frozenset(session.scalars(select(Worker.id).where(Worker.drained_at.is_not(None))))
+    return frozenset(session.scalars(_DRAINED))
 
 
 def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:

@@ -1,14 +1,15 @@
 """How long shards take, by kind and device: measured, never assumed."""
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from jobs.queue_contract import SpeedView
+from jobs.standings import ShardFacts
 from jobs.tables import Shard, Timing
 
 KEPT = 50  # newest timings of a kind on a device
@@ -18,6 +19,16 @@ UNLIKE_MARGIN = 2.0  # what is read off shards of another size is so much less s
 MOST_DEVICE_CHARACTERS = 100
 
 Range = tuple[float, float]  # seconds, at best and at worst
+
+
+class Timed(NamedTuple):
+    """A row of `Timing`."""
+
+    kind: str
+    device: str
+    total: int
+    unit: str
+    seconds: float
 
 
 def device_words(capabilities: Mapping[str, Any]) -> str | None:
@@ -37,20 +48,25 @@ def amount_of(total: int, image_count: int) -> int:
     return max(total or image_count, 1)
 
 
-def add_timing(session: Session, shard: Shard, device: str, unit: str, seconds: float) -> None:
-    """A shard took so long on this device; only the newest timings are kept."""
-    timing = Timing(
-        kind=shard.kind,
-        device=device,
-        total=amount_of(shard.total, shard.image_count),
-        unit="images" if shard.kind == "assemble" else unit,
-        seconds=seconds,
-    )
-    session.add(timing)
-    session.flush()
-    same = (Timing.kind == shard.kind, Timing.device == device)
-    newest = select(Timing.id).where(*same).order_by(Timing.id.desc()).offset(KEPT).limit(1)
-    session.execute(delete(Timing).where(*same, Timing.id <= newest.scalar_subquery()))
+_TIMINGS: Table = Timing.metadata.tables[Timing.__tablename__]
+_ALIKE = (_TIMINGS.c.kind == bindparam("kind"), _TIMINGS.c.device == bindparam("device"))
+_OLDEST_KEPT = select(_TIMINGS.c.id).where(*_ALIKE).order_by(_TIMINGS.c.id.desc()).offset(KEPT)
+_DROP_OLD = delete(_TIMINGS).where(
+    *_ALIKE, _TIMINGS.c.id <= _OLDEST_KEPT.limit(1).scalar_subquery()
+)
+
+
+def timing_of(shard: Shard | ShardFacts, device: str, unit: str, seconds: float) -> Timed:
+    """That a shard, of a job whose progress counts `unit`, took so long on this device."""
+    unit = "images" if shard.kind == "assemble" else unit
+    return Timed(shard.kind, device, amount_of(shard.total, shard.image_count), unit, seconds)
+
+
+def add_timings(session: Session, timings: Sequence[Timed]) -> None:
+    """Keep what was measured; of each kind and device only the newest."""
+    session.execute(insert(Timing), [timed._asdict() for timed in timings])
+    for kind, device in {(timed.kind, timed.device) for timed in timings}:
+        session.execute(_DROP_OLD, {"kind": kind, "device": device})
 
 
 @dataclass

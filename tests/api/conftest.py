@@ -105,7 +105,8 @@ def finish(web_settings: WebSettings) -> Iterator[Callable[[str, Faces], None]]:
                 running=[],
             )
             assert transitions.record_report(session, report, max_losses=3).counts
-            store.add_artifacts(session, shard, report.artifacts)
+            made = store.Made(shard.job_id, shard.id, report.artifacts)
+            store.add_artifacts(session, [made])
             job_transitions.refresh_job(session, shard.job_id)
 
     def keep(
@@ -204,7 +205,8 @@ def train(
             )
             assert transitions.record_report(session, report, max_losses=3).counts
             if ends:
-                store.add_artifacts(session, store.find_shard(session, shard_id), report.artifacts)
+                made = store.Made(job_id, shard_id, report.artifacts)
+                store.add_artifacts(session, [made])
                 job = store.find_job(session, job_id)
                 store.add_trained_checkpoints(session, job, report.artifacts)
             job_transitions.refresh_job(session, job_id)

@@ -162,7 +162,8 @@ class Bench:
             recorded = transitions.record_report(session, report, 3)
             assert recorded.counts
             if artifacts:
-                store.add_artifacts(session, shard, artifacts)
+                made = store.Made(shard.job_id, shard.id, artifacts)
+                store.add_artifacts(session, [made])
                 store.add_trained_checkpoints(session, session.get_one(Job, job), artifacts)
             job_transitions.refresh_job(session, job)
         version = said.get("preview_version")

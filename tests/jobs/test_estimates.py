@@ -11,7 +11,7 @@ from jobs.forecast import Forecast
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Shard, Timing
-from jobs.timings import KEPT, add_timing, device_words
+from jobs.timings import KEPT, add_timings, device_words, timing_of
 
 CPU = {"device": "cpu", "name": "x86_64", "threads": 1}
 
@@ -34,8 +34,8 @@ def measure(database):
         assembling = Shard(kind="assemble", total=0, image_count=25)
         with database.write() as session:
             for each in seconds:
-                add_timing(session, shard, device, "image-steps", each)
-                add_timing(session, assembling, device, "image-steps", 1.0)
+                whole = timing_of(assembling, device, "image-steps", 1.0)
+                add_timings(session, [timing_of(shard, device, "image-steps", each), whole])
 
     return measure
 
