@@ -15,7 +15,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.database import Database
 from jobs.messages import Heartbeat, Hint, Report, Stranger
 from jobs.settings import DispatcherSettings
-from jobs.store import drained_workers, held_shards
+from jobs.workers import drained_workers, held_shards
 
 
 @dataclass(frozen=True)

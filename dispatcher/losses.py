@@ -14,9 +14,9 @@ from jobs.contract import ErrorInfo
 from jobs.errors import ArtifactStoreError
 from jobs.messages import Manifest, Report, ReportStatus
 from jobs.standings import Standings
-from jobs.store import HeldShard
 from jobs.tables import Job, Shard
 from jobs.views import unit_of
+from jobs.workers import HeldShard
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from dispatcher.roster import Clock
-from jobs.store import HeldShard
 from jobs.usage import add_usage
+from jobs.workers import HeldShard
 
 FLUSH_SECONDS = 1.0
 LONGEST_TICK_SECONDS = 60.0  # whoever slept longer does not know what ran

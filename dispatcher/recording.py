@@ -23,9 +23,10 @@ from jobs.messages import (
     Stranger,
 )
 from jobs.standings import ShardFacts, Standings
-from jobs.tables import Job, Shard
-from jobs.timings import Timed, add_timings, device_words, timing_of
+from jobs.tables import SHARDS, Job, Shard
+from jobs.timings import Timed, add_timings, amount_of, device_words, timing_of
 from jobs.views import unit_of
+from jobs.workers import note_worker
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,8 @@ class Recorder:
         if seconds is None or report.attempt != 1 or device is None:
             return
         unit = unit_of(session.get_one(Job, shard.job_id))
-        outcome.timings.append(timing_of(shard, device, unit, seconds))
+        amount = amount_of(shard.total, shard.image_count)
+        outcome.timings.append(timing_of(shard.kind, amount, device, unit, seconds))
 
     def _is_new_notice(self, report: Report) -> bool:
         """Whether pages have to show something else than before."""
@@ -156,7 +158,7 @@ class Recorder:
     def _record_heartbeat(
         self, session: Session, beat: Heartbeat, outcome: Outcome, standings: Standings
     ) -> None:
-        store.note_worker(session, beat)
+        note_worker(session, beat)
         is_drained = beat.worker in self._roster.drained
         if is_drained != beat.draining:  # a worker that leaves does not listen to the second
             order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
@@ -173,7 +175,7 @@ class Recorder:
 
     def _record_stranger(self, session: Session, stranger: Stranger, outcome: Outcome) -> None:
         """It is listed and told, and nothing that it says of shards is understood."""
-        store.note_worker(session, stranger)
+        note_worker(session, stranger)
         if self._roster.hear_stranger(stranger.worker):
             log.warning(
                 "worker %s (version %s) speaks protocol %d, not %d: it gets no work",
@@ -205,10 +207,9 @@ class Recorder:
         outcome.updates += late.updates
 
     def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
-        job = store.find_job(session, job_id)
+        job = session.get(Job, job_id, populate_existing=True)
         if job is None:
             return
-        session.refresh(job)
         if JobStatus(job.status).has_ended:
             outcome.orders += _stop_orders(session, job_id)
             judge(session, job)
@@ -266,10 +267,10 @@ def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
     ]
 
 
-_PREVIEWS = select(Shard.index, Shard.preview_version).where(
-    Shard.job_id == bindparam("of_job"),
-    Shard.status == JobStatus.RUNNING,
-    Shard.preview_version > 0,
+_PREVIEWS = select(SHARDS.c.index, SHARDS.c.preview_version).where(
+    SHARDS.c.job_id == bindparam("of_job"),
+    SHARDS.c.status == JobStatus.RUNNING.value,
+    SHARDS.c.preview_version > 0,
 )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from jobs import store, transitions
+from jobs import transitions
 from jobs.contract import JobView, WorkerView
 from jobs.database import Database
 from jobs.errors import JobEndedError, WorkerNotFoundError
@@ -16,6 +16,7 @@ from jobs.streams import WebStreams
 from jobs.timings import speeds
 from jobs.usage import usage_of_all
 from jobs.views import worker_view
+from jobs.workers import find_worker, running_shards
 
 WAKE = ""  # a hint of no job: the dispatcher looks at the queue now
 
@@ -100,7 +101,7 @@ class QueueControls:
 
     def _set_drain(self, worker_id: str, at: datetime | None, by: str | None) -> WorkerView:
         with self._database.write() as session:
-            worker = store.find_worker(session, worker_id)
+            worker = find_worker(session, worker_id)
             if worker is None:
                 raise WorkerNotFoundError(
                     f"there is no worker {worker_id!r}; GET /api/v1/workers lists those online",
@@ -108,7 +109,7 @@ class QueueControls:
                 )
             if (worker.drained_at is None) != (at is None):
                 worker.drained_at, worker.drained_by = at, by
-            running = store.running_shards(session).get(worker_id, [])
+            running = running_shards(session).get(worker_id, [])
             view = worker_view(worker, running)
         self._streams.hint(WAKE)
         return view

@@ -5,15 +5,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, Update, bindparam, func, select, update
+from sqlalchemy import Update, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.children import end_children
 from jobs.contract import ACTIVE_VALUES, JobStatus
-from jobs.tables import Job, Shard
+from jobs.tables import JOBS, SHARDS, Job, Shard
 from jobs.transitions import changed
-
-_JOBS: Table = Job.metadata.tables[Job.__tablename__]
 
 
 def cancel_job(session: Session, job_id: str) -> list[str]:
@@ -52,8 +50,8 @@ def refresh_job(session: Session, job_id: str) -> list[str]:
     """
     counts: dict[str, int] = {}
     done = 0
-    for status, count, shard_done in session.execute(_COUNTS, {"of_job": job_id}):
-        counts[status] = count
+    for shard_status, count, shard_done in session.execute(_COUNTS, {"of_job": job_id}):
+        counts[shard_status] = count
         done += shard_done
     status = _status_by(counts)
     given: dict[str, Any] = {"of_job": job_id, "sum_done": done, "now": datetime.now(UTC)}
@@ -68,9 +66,9 @@ def refresh_job(session: Session, job_id: str) -> list[str]:
 
 
 _COUNTS = (
-    select(Shard.status, func.count(), func.sum(Shard.done))
-    .where(Shard.job_id == bindparam("of_job"))
-    .group_by(Shard.status)
+    select(SHARDS.c.status, func.count(), func.sum(SHARDS.c.done))
+    .where(SHARDS.c.job_id == bindparam("of_job"))
+    .group_by(SHARDS.c.status)
 )
 
 
@@ -88,7 +86,7 @@ def _status_by(counts: Mapping[str, int]) -> JobStatus | None:
 @cache
 def _follow(status: JobStatus | None) -> Update:
     """A job that has not ended gets this status; built once, see shard_statements.py."""
-    job = _JOBS.c
+    job = JOBS.c
     now = bindparam("now", type_=job.finished_at.type)
     values: dict[str, Any] = {"done": bindparam("sum_done"), "status_seq": job.status_seq + 1}
     if status is not None:
@@ -98,7 +96,7 @@ def _follow(status: JobStatus | None) -> Update:
     if status is JobStatus.FAILED:
         values["error"] = bindparam("first_error")
     is_open = job.status.in_(ACTIVE_VALUES)
-    return update(_JOBS).where(job.id == bindparam("of_job"), is_open).values(**values)
+    return update(JOBS).where(job.id == bindparam("of_job"), is_open).values(**values)
 
 
 def _first_error(session: Session, job_id: str) -> dict[str, Any] | None:

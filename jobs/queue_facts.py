@@ -23,6 +23,7 @@ from jobs.queue_order import (
 )
 from jobs.tables import Job, JobParent, Pause, Shard, Worker
 from jobs.timings import device_words
+from jobs.workers import held_shards, workers_heard_since
 
 WORKER_IS_ONLINE = timedelta(seconds=30)
 PLACES = 200  # shards of the front of the queue whose place is told exactly
@@ -71,7 +72,7 @@ class QueueFacts:
     @cached_property
     def workers(self) -> Sequence[Worker]:
         """Workers that are online."""
-        return store.workers_heard_since(self._session, online_since(self.now))
+        return workers_heard_since(self._session, online_since(self.now))
 
     @cached_property
     def slots(self) -> Sequence[OnlineSlot]:
@@ -129,7 +130,7 @@ class QueueFacts:
     @cached_property
     def held(self) -> frozenset[str]:
         """Jobs of which shards run."""
-        return frozenset(shard.job_id for shard in store.held_shards(self._session))
+        return frozenset(shard.job_id for shard in held_shards(self._session))
 
     @cached_property
     def waiting_shards(self) -> Mapping[str, int]:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, aliased
 
 from jobs import store
 from jobs.contract import JobStatus
-from jobs.tables import Job, Shard
+from jobs.tables import JOBS, SHARDS, Job, Shard
 from jobs.usage import shares_of
 
 AHEAD_SECONDS = 10.0
@@ -125,30 +125,34 @@ def _lane(
         read, wanted = read + wanted, min(2 * wanted, MOST_ROWS)
 
 
+_JOB = JOBS.c
+
+
 @functools.cache  # making a statement takes longer than running it
 def lanes_query() -> Select[int, str]:
     """Priority and submitter of all jobs that have not ended, the highest priority first."""
     return (
-        select(Job.priority, Job.submitter)
-        .where(Job.finished_at.is_(None))
-        .group_by(Job.priority, Job.submitter)
-        .order_by(Job.priority.desc(), Job.submitter)
+        select(_JOB.priority, _JOB.submitter)
+        .where(_JOB.finished_at.is_(None))
+        .group_by(_JOB.priority, _JOB.submitter)
+        .order_by(_JOB.priority.desc(), _JOB.submitter)
     )
 
 
 @functools.cache
 def on_the_way_query() -> Select[str, int]:
     """Submitter → how many shards are sent or run."""
-    has_not_ended = Shard.finished_at.is_(None)
-    running = select(Shard.job_id).where(
-        has_not_ended, Shard.holder.is_not(None), Shard.status == JobStatus.RUNNING
+    shard = SHARDS.c
+    has_not_ended = shard.finished_at.is_(None)
+    running = select(shard.job_id).where(
+        has_not_ended, shard.holder.is_not(None), shard.status == JobStatus.RUNNING.value
     )
-    sent = select(Shard.job_id).where(has_not_ended, Shard.sent_to.is_not(None))
+    sent = select(shard.job_id).where(has_not_ended, shard.sent_to.is_not(None))
     shards = union_all(running, sent).subquery()
     return (
-        select(Job.submitter, func.count())
-        .join(shards, shards.c.job_id == Job.id)
-        .group_by(Job.submitter)
+        select(_JOB.submitter, func.count())
+        .join(shards, shards.c.job_id == _JOB.id)
+        .group_by(_JOB.submitter)
     )
 
 

@@ -28,6 +28,7 @@ from jobs.streams import WebStreams
 from jobs.submission import SubmissionDesk
 from jobs.uploads import UploadShelf
 from jobs.views import shard_view, unit_of, worker_view
+from jobs.workers import running_shards, workers_heard_since
 
 _id_adapter: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -117,10 +118,10 @@ class JobService(
     def list_workers(self) -> list[WorkerView]:
         """Workers that are online."""
         with self._database.read() as session:
-            running = store.running_shards(session)
+            running = running_shards(session)
             return [
                 worker_view(row, running.get(row.id, ()))
-                for row in store.workers_heard_since(session, online_since())
+                for row in workers_heard_since(session, online_since())
             ]
 
     def broker_is_reachable(self) -> bool:

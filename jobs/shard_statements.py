@@ -8,14 +8,13 @@ afterwards reads it with `populate_existing`.
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Update, bindparam, case, func, update
+from sqlalchemy import ColumnElement, Update, bindparam, case, func, update
 
 from jobs.contract import ACTIVE_VALUES, JobStatus
 from jobs.messages import ReportStatus
-from jobs.tables import Shard
+from jobs.tables import SHARDS
 
-_SHARDS: Table = Shard.metadata.tables[Shard.__tablename__]
-_SHARD = _SHARDS.c
+_SHARD = SHARDS.c
 
 _OF_ATTEMPT = (_SHARD.id == bindparam("of_shard"), _SHARD.attempt == bindparam("of_attempt"))
 _WAITS = (*_OF_ATTEMPT, _SHARD.status == JobStatus.QUEUED.value)
@@ -26,14 +25,14 @@ _SAID_ERROR = bindparam("said_error", type_=_SHARD.error.type)
 _FAILED = {"status": JobStatus.FAILED.value, "error": _SAID_ERROR, "finished_at": _NOW}
 
 SEND_ANEW = (
-    update(_SHARDS)
+    update(SHARDS)
     .where(*_WAITS, _SHARD.sent_to.is_(None))
     .values(attempt=_SHARD.attempt + 1, sent_to=bindparam("to_worker"), holder=None, seq=0)
 )
-SEND_AGAIN = update(_SHARDS).where(*_WAITS, _IS_UNANSWERED).values(sent_to=bindparam("to_worker"))
-FAIL_UNSENT = update(_SHARDS).where(*_WAITS).values(**_FAILED)
+SEND_AGAIN = update(SHARDS).where(*_WAITS, _IS_UNANSWERED).values(sent_to=bindparam("to_worker"))
+FAIL_UNSENT = update(SHARDS).where(*_WAITS).values(**_FAILED)
 DELAY = (
-    update(_SHARDS)
+    update(SHARDS)
     .where(_SHARD.id == bindparam("of_shard"), _SHARD.status == JobStatus.QUEUED.value)
     .values(
         not_before=bindparam("until"),
@@ -42,7 +41,7 @@ DELAY = (
     )
 )
 HOLD = (
-    update(_SHARDS)
+    update(SHARDS)
     .where(*_WAITS, _IS_UNANSWERED)
     .values(
         holder=bindparam("by_worker"),
@@ -52,7 +51,7 @@ HOLD = (
     )
 )
 RESUME = (
-    update(_SHARDS)
+    update(SHARDS)
     .where(*_WAITS, _BY_HOLDER)
     .values(
         status=JobStatus.RUNNING.value,
@@ -86,7 +85,7 @@ def record(status: ReportStatus, has_curves: bool) -> Update:
         values |= _loss(saved_step) | {"holder": None}
     is_newer = _SHARD.seq < bindparam("said_seq")
     is_open = _SHARD.status.in_(ACTIVE_VALUES)
-    return update(_SHARDS).where(*_OF_ATTEMPT, _BY_HOLDER, is_newer, is_open).values(**values)
+    return update(SHARDS).where(*_OF_ATTEMPT, _BY_HOLDER, is_newer, is_open).values(**values)
 
 
 def _loss(saved_step: ColumnElement[int]) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _loss(saved_step: ColumnElement[int]) -> dict[str, Any]:
 
 
 TAKE_BACK = (
-    update(_SHARDS)
+    update(SHARDS)
     .where(*_OF_ATTEMPT, _BY_HOLDER, _SHARD.status == JobStatus.RUNNING.value)
     .values(**_loss(_SHARD.saved_step))
 )

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from jobs import transitions
 from jobs.contract import ACTIVE_VALUES, JobStatus
-from jobs.tables import Shard
+from jobs.tables import SHARDS
 
+_SHARD = SHARDS.c
 _ROWS = select(
-    *(Shard.id, Shard.job_id, Shard.kind, Shard.total, Shard.image_count),
-    *(Shard.attempt, Shard.status, Shard.holder, Shard.sent_to),
-).where(Shard.id.in_(bindparam("ids", expanding=True)))
+    *(_SHARD.id, _SHARD.job_id, _SHARD.kind, _SHARD.total, _SHARD.image_count),
+    *(_SHARD.attempt, _SHARD.status, _SHARD.holder, _SHARD.sent_to),
+).where(_SHARD.id.in_(bindparam("ids", expanding=True)))
 
 
 class Standing(NamedTuple):

@@ -2,20 +2,15 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, select, tuple_, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ArtifactRole, JobStatus
-from jobs.messages import ArtifactRecord, Heartbeat, Stranger
-from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload, Worker
-
-WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
-CLOCK_SLACK = timedelta(seconds=30)  # what is this far in the future was not heard by this clock
+from jobs.messages import ArtifactRecord
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload
 
 
 def new_id() -> str:
@@ -116,35 +111,6 @@ def active_shards(session: Session) -> Sequence[Shard]:
     return session.scalars(
         select(Shard).where(Shard.finished_at.is_(None), Shard.sent_to.is_not(None))
     ).all()
-
-
-@dataclass(frozen=True)
-class HeldShard:
-    """A shard that a worker runs, and for whom."""
-
-    id: str
-    job_id: str
-    attempt: int
-    holder: str
-    submitter: str
-
-
-_HELD = (
-    select(Shard.id, Shard.job_id, Shard.attempt, Shard.holder, Job.submitter)
-    .join(Job, Job.id == Shard.job_id)
-    .where(
-        Shard.finished_at.is_(None), Shard.holder.is_not(None), Shard.status == JobStatus.RUNNING
-    )
-    .order_by(Shard.id)
-)
-
-
-def held_shards(session: Session) -> Sequence[HeldShard]:
-    """Shards that run."""
-    return [
-        HeldShard(shard_id, job_id, attempt, str(holder), submitter)
-        for shard_id, job_id, attempt, holder, submitter in session.execute(_HELD)
-    ]
 
 
 class Made(NamedTuple):
@@ -249,63 +215,3 @@ def find_upload(session: Session, upload_id: str) -> Upload | None:
 def all_uploads(session: Session) -> Sequence[Upload]:
     """All uploaded pictures, newest first."""
     return session.scalars(select(Upload).order_by(Upload.created_at.desc(), Upload.id)).all()
-
-
-_WORKERS: Table = Worker.metadata.tables[Worker.__tablename__]
-_SEEN = ("host", "version", "protocol", "last_seen_at", "slots", "capabilities", "usage")
-_NOTE_WORKER = (
-    update(_WORKERS)
-    .where(_WORKERS.c.id == bindparam("of_worker"))
-    .values({name: bindparam(f"seen_{name}") for name in _SEEN})
-)
-
-
-def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
-    """Remember that a worker was heard now; one of another protocol takes no work."""
-    now = datetime.now(UTC)
-    seen: dict[str, Any] = {
-        "host": heard.host,
-        "version": heard.version,
-        "protocol": heard.protocol,
-        "last_seen_at": now,
-    }
-    if isinstance(heard, Heartbeat):
-        seen["slots"] = 0 if heard.draining else heard.slots
-        seen["capabilities"] = heard.capabilities
-        seen["usage"] = heard.usage.model_dump() if heard.usage else None
-    else:
-        seen |= {"slots": 0, "capabilities": {}, "usage": None}
-    given = {f"seen_{name}": value for name, value in seen.items()} | {"of_worker": heard.worker}
-    known: CursorResult[Any] = session.execute(_NOTE_WORKER, given)  # type: ignore[assignment]  # of an UPDATE
-    if known.rowcount == 0:
-        kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
-        session.execute(delete(Worker).where(~kept))
-        session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
-        session.flush()
-
-
-def running_shards(session: Session) -> dict[str, list[str]]:
-    """Worker → ids of the shards that it holds and runs."""
-    running: dict[str, list[str]] = {}
-    for shard in held_shards(session):
-        running.setdefault(shard.holder, []).append(shard.id)
-    return running
-
-
-def find_worker(session: Session, worker_id: str) -> Worker | None:
-    """The worker of this id, if it was heard of late."""
-    return session.get(Worker, worker_id)
-
-
-_DRAINED = select(Worker.id).where(Worker.drained_at.is_not(None))
-
-
-def drained_workers(session: Session) -> frozenset[str]:
-    """Workers that get no more shards."""
-    return frozenset(session.scalars(_DRAINED))
-
-
-def workers_heard_since(session: Session, since: datetime) -> Sequence[Worker]:
-    """Workers heard since then, by id; what was heard in the future is known of no living one."""
-    heard = Worker.last_seen_at.between(since, datetime.now(UTC) + CLOCK_SLACK)
-    return session.scalars(select(Worker).where(heard).order_by(Worker.id)).all()

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from jobs.queue_contract import SpeedView
-from jobs.standings import ShardFacts
-from jobs.tables import Shard, Timing
+from jobs.tables import TIMINGS, Timing
 
 KEPT = 50  # newest timings of a kind on a device
 ALIKE = 4  # shards that differ in size by at most this factor are compared
@@ -48,18 +47,14 @@ def amount_of(total: int, image_count: int) -> int:
     return max(total or image_count, 1)
 
 
-_TIMINGS: Table = Timing.metadata.tables[Timing.__tablename__]
-_ALIKE = (_TIMINGS.c.kind == bindparam("kind"), _TIMINGS.c.device == bindparam("device"))
-_OLDEST_KEPT = select(_TIMINGS.c.id).where(*_ALIKE).order_by(_TIMINGS.c.id.desc()).offset(KEPT)
-_DROP_OLD = delete(_TIMINGS).where(
-    *_ALIKE, _TIMINGS.c.id <= _OLDEST_KEPT.limit(1).scalar_subquery()
-)
+_ALIKE = (TIMINGS.c.kind == bindparam("kind"), TIMINGS.c.device == bindparam("device"))
+_OLDEST_KEPT = select(TIMINGS.c.id).where(*_ALIKE).order_by(TIMINGS.c.id.desc()).offset(KEPT)
+_DROP_OLD = delete(TIMINGS).where(*_ALIKE, TIMINGS.c.id <= _OLDEST_KEPT.limit(1).scalar_subquery())
 
 
-def timing_of(shard: Shard | ShardFacts, device: str, unit: str, seconds: float) -> Timed:
-    """That a shard, of a job whose progress counts `unit`, took so long on this device."""
-    unit = "images" if shard.kind == "assemble" else unit
-    return Timed(shard.kind, device, amount_of(shard.total, shard.image_count), unit, seconds)
+def timing_of(kind: str, amount: int, device: str, unit: str, seconds: float) -> Timed:
+    """That a shard of so much, of a job whose progress counts `unit`, took so long there."""
+    return Timed(kind, device, amount, "images" if kind == "assemble" else unit, seconds)
 
 
 def add_timings(session: Session, timings: Sequence[Timed]) -> None:

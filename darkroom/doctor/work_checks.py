@@ -15,6 +15,7 @@ from jobs.messages import PROTOCOL
 from jobs.queue_facts import online_since
 from jobs.settings import DatabaseSettings
 from jobs.tables import Job, Shard, Worker
+from jobs.workers import workers_heard_since
 
 DISPATCHER_IS_SILENT = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
@@ -24,7 +25,7 @@ def check_work(settings: DatabaseSettings) -> Iterator[Finding]:
     """Whether jobs that are submitted will run."""
     with opened(settings) as database, database.read() as session:
         yield _dispatcher(session)
-        workers = store.workers_heard_since(session, online_since())
+        workers = workers_heard_since(session, online_since())
         yield from _workers(list(workers))
         yield from _hindered(session)
         yield from _stuck(session, list(workers))

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from jobs import store
 from jobs.database import Database
 from jobs.messages import Heartbeat
 from jobs.settings import WebSettings
+from jobs.workers import note_worker
 
 ROOT = "/api/v1"
 Submit = Callable[..., str]
@@ -82,11 +82,11 @@ def test_a_drained_worker_says_so_until_it_is_undone(
     database = Database(web_settings.database_url)
     beat = Heartbeat(worker="w", queue="w", host="", pid=1, version="", slots=1, running=[])
     with database.write() as session:
-        store.note_worker(session, beat)
+        note_worker(session, beat)
     drained = client.put(f"{ROOT}/workers/w/drain")
     assert (drained.json["slots"], drained.json["drained_by"]) == (0, "local")
     with database.write() as session:
-        store.note_worker(session, beat)  # it has not heard of it yet
+        note_worker(session, beat)  # it has not heard of it yet
     assert (
         client.get(f"{ROOT}/workers").json["items"][0]["drained_at"] == (drained.json["drained_at"])
     )

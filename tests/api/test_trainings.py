@@ -9,10 +9,10 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from jobs import store
 from jobs.database import Database
 from jobs.messages import Heartbeat
 from jobs.settings import WebSettings
+from jobs.workers import note_worker
 from tests.api.conftest import CURVES, METRICS, WORKER
 
 
@@ -104,7 +104,7 @@ def test_a_worker_says_what_it_runs(
     )
     database = Database(web_settings.database_url)
     with database.write() as session:
-        store.note_worker(session, heartbeat)
+        note_worker(session, heartbeat)
     database.close()
 
     (worker,) = client.get("/api/v1/workers").json["items"]

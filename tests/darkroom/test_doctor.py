@@ -14,7 +14,6 @@ from sqlalchemy import update
 from darkroom.doctor import Finding, Level, examine
 from darkroom.doctor.redis_checks import check_door
 from darkroom.embedded_redis import EmbeddedRedis, url_of
-from jobs import store
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
 from jobs.facts import keep_fact
@@ -24,6 +23,7 @@ from jobs.service import open_service
 from jobs.settings import DatabaseSettings, WebSettings
 from jobs.sweeping import name_store
 from jobs.tables import Job
+from jobs.workers import note_worker, workers_heard_since
 
 NOBODY = "redis://127.0.0.1:1/0"
 PAGE_BYTES = 4096
@@ -46,7 +46,7 @@ def alive(web_settings: WebSettings) -> WebSettings:
     said = {"host": "lab", "pid": 1, "version": "0.1.0", "said_at": datetime.now(UTC).isoformat()}
     with database.write() as session:
         keep_fact(session, "dispatcher", said)
-        store.note_worker(session, heartbeat("w-1"))
+        note_worker(session, heartbeat("w-1"))
     database.close()
     return web_settings
 
@@ -164,15 +164,15 @@ def test_who_is_silent_old_or_missing_is_told(alive: WebSettings) -> None:
     said = {"host": "lab", "pid": 7, "version": "0.1.0", "said_at": long_ago.isoformat()}
     with database.write() as session:
         keep_fact(session, "dispatcher", said)
-        store.note_worker(session, heartbeat("w-2", version="0.0.9"))
-        store.note_worker(session, heartbeat("w-3", slots=0))
-        store.note_worker(session, heartbeat("w-4", protocol=1))
+        note_worker(session, heartbeat("w-2", version="0.0.9"))
+        note_worker(session, heartbeat("w-3", slots=0))
+        note_worker(session, heartbeat("w-4", protocol=1))
     service = open_service(alive)
     job = service.submit(SampleJob(kind="sample", params=SampleParams()), "ada").job
     with database.write() as session:
         old = datetime.now(UTC) - timedelta(minutes=30)
         session.execute(update(Job).where(Job.id == job.id).values(created_at=old))
-        for each in store.workers_heard_since(session, old):
+        for each in workers_heard_since(session, old):
             each.capabilities = each.capabilities | {"kinds": ["report"]}
     database.close()
 

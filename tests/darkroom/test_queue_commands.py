@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from darkroom.__main__ import main
-from jobs import store
 from jobs.database import Database
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
+from jobs.workers import note_worker
 
 Run = Callable[..., Any]
 
@@ -24,7 +24,7 @@ def service(web_settings: WebSettings) -> Iterator[JobService]:
     database = Database(web_settings.database_url)
     beat = Heartbeat(worker="w", queue="w", host="lab", pid=1, version="", slots=1, running=[])
     with database.write() as session:
-        store.note_worker(session, beat)
+        note_worker(session, beat)
     yield service
     database.close()
 

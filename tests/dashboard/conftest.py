@@ -36,6 +36,7 @@ from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
 from jobs.streams import DispatcherStreams, WorkerStreams
 from jobs.tables import Job, Shard
+from jobs.workers import note_worker
 from synthetic import synthetic_faces
 
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -127,7 +128,7 @@ class Bench:
             },
         )
         with self.service._database.write() as session:
-            store.note_worker(session, heartbeat)
+            note_worker(session, heartbeat)
 
     def report(
         self,

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from dashboard.headers import HEADERS
-from jobs import store
 from jobs.contract import ErrorInfo
 from jobs.messages import PROTOCOL, ReportStatus, Stranger
+from jobs.workers import note_worker
 
 
 def text_of(response):
@@ -204,7 +204,7 @@ def test_workers_are_listed_with_what_they_can(client, bench):
 def test_a_worker_of_another_version_is_shown_as_incompatible(client, bench):
     stranger = Stranger(type="heartbeat", worker="old-7", protocol=2, host="lab", version="0.0.9")
     with bench.service._database.write() as session:
-        store.note_worker(session, stranger)
+        note_worker(session, stranger)
 
     seen = text_of(client.get("/workers"))
 

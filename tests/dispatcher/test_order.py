@@ -13,9 +13,9 @@ from jobs.messages import Heartbeat
 from jobs.queue_order import PATIENCE, Runnable, front_of_queue, jobs_before
 from jobs.requests import JobChange, SampleJob, SampleParams
 from jobs.service import open_service
-from jobs.store import HeldShard
 from jobs.tables import Checkpoint, Job, Usage
 from jobs.usage import HALF_LIFE, add_usage
+from jobs.workers import HeldShard
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from jobs import store
 from jobs.database import Database
 from jobs.messages import Heartbeat
 from jobs.queue_order import Runnable, front_of_queue
 from jobs.requests import SampleJob, SampleParams
 from jobs.tables import Job, Worker
+from jobs.workers import note_worker
 
 HOUR = timedelta(hours=1)
 
@@ -24,7 +24,7 @@ def heard(database: Database, worker: str, ahead: timedelta = timedelta(0)) -> N
         worker=worker, queue=worker, host="lab", pid=1, version="0", slots=1, running=[]
     )
     with database.write() as session:
-        store.note_worker(session, beat)
+        note_worker(session, beat)
     with database.write() as session:
         moved = update(Worker).where(Worker.id == worker)
         session.execute(moved.values(last_seen_at=datetime.now(UTC) + ahead))

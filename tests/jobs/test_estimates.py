@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from jobs import store
 from jobs.estimates import judge, keep_first
 from jobs.forecast import Forecast
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob, SampleParams
-from jobs.tables import Job, Shard, Timing
+from jobs.tables import Job, Timing
 from jobs.timings import KEPT, add_timings, device_words, timing_of
+from jobs.workers import note_worker
 
 CPU = {"device": "cpu", "name": "x86_64", "threads": 1}
 
@@ -30,12 +30,11 @@ def measure(database):
     """Shards of 250 image-steps took so many seconds, and their assembly one."""
 
     def measure(*seconds, device="cpu, 1 thread"):
-        shard = Shard(kind="sample", total=250, image_count=25)
-        assembling = Shard(kind="assemble", total=0, image_count=25)
         with database.write() as session:
             for each in seconds:
-                whole = timing_of(assembling, device, "image-steps", 1.0)
-                add_timings(session, [timing_of(shard, device, "image-steps", each), whole])
+                whole = timing_of("assemble", 25, device, "image-steps", 1.0)
+                part = timing_of("sample", 250, device, "image-steps", each)
+                add_timings(session, [part, whole])
 
     return measure
 
@@ -55,7 +54,7 @@ def online(database):
                     running=[],
                     capabilities=CPU,
                 )
-                store.note_worker(session, beat)
+                note_worker(session, beat)
 
     return online
 

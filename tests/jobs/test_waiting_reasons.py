@@ -9,6 +9,7 @@ from jobs.contract import ErrorInfo
 from jobs.messages import Heartbeat, Report, ReportStatus
 from jobs.requests import JobChange, SampleJob, SampleParams
 from jobs.usage import add_usage
+from jobs.workers import note_worker
 
 DIED = ErrorInfo(code="worker_lost", message="silent", details={"worker": "y"})
 
@@ -47,7 +48,7 @@ def online(database):
             capabilities=capabilities,
         )
         with database.write() as session:
-            store.note_worker(session, beat)
+            note_worker(session, beat)
 
     return online
 
