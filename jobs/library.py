@@ -1,5 +1,6 @@
 """The checkpoints that jobs can name."""
 
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -92,10 +93,10 @@ class CheckpointLibrary:
         description = _facts_of(native, sha256)
         path = checkpoint_path(sha256)
         if not self._artifacts.exists(path):
-            self._artifacts.write_bytes(path, native.read_bytes())
+            self._copy(native, path)
         with self._database.write() as session:
             if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
-                self._artifacts.write_bytes(path, native.read_bytes())
+                self._copy(native, path)
             row = store.find_checkpoint(session, checkpoint_id or sha256[:16])
             if row is None:
                 row = Checkpoint(id=checkpoint_id or sha256[:16], created_at=datetime.now(UTC))
@@ -109,6 +110,10 @@ class CheckpointLibrary:
                 row.description = description
             session.flush()
             return checkpoint_view(row)
+
+    def _copy(self, native: Path, path: str) -> None:
+        with native.open("rb") as source, self._artifacts.writing(path) as file:
+            shutil.copyfileobj(source, file)
 
     def read_checkpoint(self, checkpoint_id: str) -> bytes:
         """The checkpoint's file, as safetensors.
