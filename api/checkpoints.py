@@ -24,7 +24,7 @@ from api.uploads import (
 )
 from jobs import errors
 from jobs.contract import CheckpointView, Deleted
-from jobs.requests import BUNDLED
+from jobs.library import BUNDLED_IDS
 from jobs.service import JobService
 
 ALLOWED_FILE = "a .cpt or .safetensors file"
@@ -116,9 +116,9 @@ class CheckpointRoutes:
         ),
     )
     def get_checkpoint_file(self, checkpoint_id: str) -> Response:
-        """Its bytes, or a range of them; a new version may bring another bundled one."""
+        """Its bytes, or a range of them; a new version may bring other bundled ones."""
         checkpoint = self._service.get_checkpoint(checkpoint_id)
-        cache_control = REVALIDATE if checkpoint.id == BUNDLED else IMMUTABLE
+        cache_control = REVALIDATE if checkpoint.id in BUNDLED_IDS else IMMUTABLE
         if checkpoint.sha256 in request.if_none_match:
             return not_modified(checkpoint.sha256, cache_control)
         response = send_file(

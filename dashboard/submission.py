@@ -23,7 +23,8 @@ from dashboard.forms.reading import (
 )
 from dashboard.offers import offers_of
 from jobs.errors import JobError, ValidationError
-from jobs.requests import BUNDLED, SYNTHETIC
+from jobs.library import BUNDLED_IDS
+from jobs.requests import SYNTHETIC
 from jobs.service import JobService
 
 Answer = str | Response | tuple[str, HTTPStatus]
@@ -82,11 +83,11 @@ class SubmissionPages:
         )
 
     def _fitted(self, preset: Preset, form: Form) -> Preset:
-        """The preset for what is chosen: the bundled checkpoint may hold no data to start from."""
+        """The preset for what is chosen: a bundled checkpoint may hold no data to start from."""
         chosen = {name: form.values[name] for name in CHOSEN if form.values.get(name)}
         settings = {**preset.settings, **chosen}
-        if settings.get("prior") == "data" and chosen.get("checkpoint") == BUNDLED:
-            bundled = self._service.get_checkpoint(BUNDLED)
+        if settings.get("prior") == "data" and chosen.get("checkpoint") in BUNDLED_IDS:
+            bundled = self._service.get_checkpoint(chosen["checkpoint"])
             if not bundled.description.get("prior_components"):
                 settings["prior_dataset"] = SYNTHETIC
         return Preset(preset.label, preset.recipe, settings)

@@ -15,7 +15,7 @@ from dashboard.filters import file_size
 from dashboard.forms.reading import FormError
 from jobs.errors import CheckpointRejectedError, DatasetRejectedError, UploadRejectedError
 from jobs.kinds.references import NETWORK_WORDS
-from jobs.library import BUNDLED_CHECKPOINTS
+from jobs.library import BUNDLED_IDS
 from jobs.service import JobService
 
 API = "/api/v1"
@@ -134,7 +134,7 @@ class UploadPages:
             name=name,
             added=request.args.get("added", ""),
             words=NETWORK_WORDS,
-            bundled=[each.id for each in BUNDLED_CHECKPOINTS],
+            bundled=BUNDLED_IDS,
             api=API,
         )
 

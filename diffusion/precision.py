@@ -57,7 +57,9 @@ def predictor(
 
     On a CPU, in bfloat16, an image's eps is the same bytes for every batch size, order and thread
     count; in float32, and on a GPU, it differs in the last digits. On a GPU faces run as CUDA
-    graphs, of which only one may run at a time.
+    graphs, of which only one may run at a time, and float32 convolutions round what they read to
+    TF32 (10 bits of mantissa) unless torch is told otherwise before the first prediction:
+    `torch.backends.cudnn.allow_tf32 = False`.
 
     Args:
         model: left as it is.

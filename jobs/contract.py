@@ -188,7 +188,9 @@ class ArtifactView(Contract):
 class CheckpointView(Contract):
     """A model's weights and their description."""
 
-    id: str = Field(description="The first 16 hexadecimal digits of its SHA-256, or `bundled`.")
+    id: str = Field(
+        description="The first 16 hexadecimal digits of its SHA-256; of a bundled one its own id."
+    )
     name: str
     architecture: str
     width: int

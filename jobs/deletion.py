@@ -25,12 +25,10 @@ from jobs.errors import (
 )
 from jobs.gallery import require_job
 from jobs.holding import are_files_held
-from jobs.library import BUNDLED_CHECKPOINTS
+from jobs.library import BUNDLED_IDS
 from jobs.tables import Checkpoint, Dataset, Job, Upload
 
 log = logging.getLogger(__name__)
-
-COMES_WITH_DARKROOM = {bundled.id for bundled in BUNDLED_CHECKPOINTS}
 
 
 class Deletion:
@@ -66,7 +64,7 @@ class Deletion:
             if row.job_id is not None:
                 maker = require_job(session, row.job_id)
                 needed.insert(0, Reference(type="job", id=maker.id, kind=maker.kind))
-            if row.id in COMES_WITH_DARKROOM:
+            if row.id in BUNDLED_IDS:
                 needed.insert(0, Reference(type="darkroom", id=row.id))
             path = self._drop(session, row, "checkpoint", needed)
         return self._deleted("checkpoint", checkpoint_id, path)

@@ -1,9 +1,11 @@
 """The checkpoints that jobs can name."""
 
+import shutil
 import tempfile
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +21,7 @@ from jobs.artifacts import ArtifactStore, checkpoint_path
 from jobs.contract import CheckpointView
 from jobs.database import Database
 from jobs.errors import CheckpointNotFoundError, CheckpointRejectedError
-from jobs.requests import BUNDLED, BUNDLED_JUDGE, BUNDLED_REGRESSOR
+from jobs.requests import BUNDLED, BUNDLED_64, BUNDLED_JUDGE, BUNDLED_REGRESSOR
 from jobs.tables import Checkpoint
 from jobs.views import checkpoint_view
 
@@ -36,9 +38,13 @@ class BundledCheckpoint(NamedTuple):
 
 BUNDLED_CHECKPOINTS = (
     BundledCheckpoint(BUNDLED, "Bundled noise predictor", "noise-predictor-32.safetensors"),
+    BundledCheckpoint(
+        BUNDLED_64, "Bundled noise predictor, width 64", "noise-predictor-64.safetensors"
+    ),
     BundledCheckpoint(BUNDLED_REGRESSOR, "Bundled age regressor", "age-regressor-32.safetensors"),
     BundledCheckpoint(BUNDLED_JUDGE, "Bundled judge of ages", "age-judge.safetensors"),
 )
+BUNDLED_IDS = frozenset(each.id for each in BUNDLED_CHECKPOINTS)  # a new version may bring others
 BUNDLED_CHECKPOINT = BUNDLED_FOLDER / BUNDLED_CHECKPOINTS[0].file
 
 
@@ -62,26 +68,35 @@ class CheckpointLibrary:
                 import_checkpoint(path, native)
             except FormatError as error:
                 raise CheckpointRejectedError(str(error), reason=error.code) from error
-            return self._keep_checkpoint(native, name, checkpoint_id=None)
+            return self._keep_checkpoint(native, sha256_of(native), name)
 
     def keep_bundled_checkpoints(self, folder: Path = BUNDLED_FOLDER) -> None:
         """Make the bundled networks known under their ids; a file that is not there is skipped."""
         for bundled in BUNDLED_CHECKPOINTS:
-            if (folder / bundled.file).exists():
-                self._keep_checkpoint(folder / bundled.file, bundled.name, bundled.id)
+            file = folder / bundled.file
+            if not file.exists():
+                continue
+            sha256 = sha256_of(file)
+            if not self._is_kept(bundled.id, sha256):
+                self._keep_checkpoint(file, sha256, bundled.name, bundled.id)
+
+    def _is_kept(self, checkpoint_id: str, sha256: str) -> bool:
+        """Whether this very file is: then a start need not read it."""
+        with self._database.read() as session:
+            row = store.find_checkpoint(session, checkpoint_id)
+            path = row.path if row is not None and row.sha256 == sha256 else None
+        return path is not None and self._artifacts.exists(path)
 
     def _keep_checkpoint(
-        self, native: Path, name: str, checkpoint_id: str | None
+        self, native: Path, sha256: str, name: str, checkpoint_id: str | None = None
     ) -> CheckpointView:
-        sha256 = sha256_of(native)
-        tensors, described = read_checkpoint(native)
-        description = checkpoint_facts(described, tensors)
+        description = _facts_of(native, sha256)
         path = checkpoint_path(sha256)
         if not self._artifacts.exists(path):
-            self._artifacts.write_bytes(path, native.read_bytes())
+            self._copy(native, path)
         with self._database.write() as session:
             if not self._artifacts.exists(path):  # swept meanwhile, while no row named it
-                self._artifacts.write_bytes(path, native.read_bytes())
+                self._copy(native, path)
             row = store.find_checkpoint(session, checkpoint_id or sha256[:16])
             if row is None:
                 row = Checkpoint(id=checkpoint_id or sha256[:16], created_at=datetime.now(UTC))
@@ -95,6 +110,10 @@ class CheckpointLibrary:
                 row.description = description
             session.flush()
             return checkpoint_view(row)
+
+    def _copy(self, native: Path, path: str) -> None:
+        with native.open("rb") as source, self._artifacts.writing(path) as file:
+            shutil.copyfileobj(source, file)
 
     def read_checkpoint(self, checkpoint_id: str) -> bytes:
         """The checkpoint's file, as safetensors.
@@ -120,6 +139,13 @@ class CheckpointLibrary:
         """
         with self._database.read() as session:
             return checkpoint_view(_require_checkpoint(session, checkpoint_id))
+
+
+@lru_cache(maxsize=8)
+def _facts_of(path: Path, sha256: str) -> dict[str, Any]:
+    """What is told of this file; a process that opens several services reads it once."""
+    tensors, described = read_checkpoint(path)
+    return checkpoint_facts(described, tensors)
 
 
 def _require_checkpoint(session: Session, checkpoint_id: str) -> Checkpoint:

@@ -128,8 +128,8 @@ NOISED_I = Formula(
     "z i is root alpha-bar at t i times x i plus root of 1 minus alpha-bar at t i times epsilon i",
 )
 DRAW_T = Formula(
-    't_i = ceil(T u_i^(3 \\/ 2)), quad u_i tilde.op "Uniform" [0, 1]',
-    "t i is T times u i to the power of three halves, rounded up; u i is uniform between 0 and 1",
+    't_i = ceil(T u_i^k), quad u_i tilde.op "Uniform" [0, 1]',
+    "t i is T times u i to the power of k, rounded up; u i is uniform between 0 and 1",
 )
 MAE = Formula(
     '"MAE" = 1/n sum_i abs(hat(y)_i - y_i)',

@@ -49,6 +49,11 @@ TRAIN_REGRESSOR = KindForm(
         ),
         *training_fields(TrainRegressorParams, DEFAULT_REGRESSOR_IMAGES),
         _field("timestep_power", "Little noise first", "t is T·u to this power; 1: every t alike."),
+        _field(
+            "low_noise_share",
+            "Share of little noise",
+            "Of the faces: their t is even over the first tenth of T.",
+        ),
         _field("shifts", "Shifts", "Each face is moved by up to so many pixels, both ways."),
         _field("weight_decay", "Weight decay", "Of AdamW."),
         _field("patience", "Patience", "Measurements without gain before it stops. Empty: never."),
@@ -58,7 +63,7 @@ TRAIN_REGRESSOR = KindForm(
         Section("When to stop: fill in one", (*LIMIT_ROWS, ("patience",))),
         Section(
             "How to train",
-            (*COMMON_ROWS, ("timestep_power", "shifts"), ("weight_decay",)),
+            (*COMMON_ROWS, ("timestep_power", "low_noise_share"), ("shifts", "weight_decay")),
             is_folded=True,
         ),
     ),

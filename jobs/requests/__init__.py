@@ -5,6 +5,7 @@ Everything here is pure pydantic; the API's OpenAPI document is generated from i
 
 from jobs.requests.base import (
     BUNDLED,
+    BUNDLED_64,
     BUNDLED_JUDGE,
     BUNDLED_REGRESSOR,
     MAX_COUNT,
@@ -47,6 +48,7 @@ from jobs.requests.training import (
 
 __all__ = [
     "BUNDLED",
+    "BUNDLED_64",
     "BUNDLED_JUDGE",
     "BUNDLED_REGRESSOR",
     "DEFAULT_IMAGES",

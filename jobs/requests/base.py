@@ -13,6 +13,7 @@ MAX_PARENTS = 50  # jobs that one job waits for
 TIMESTEPS = 1000  # T of the course's noise schedule
 OLDEST_AGE = 100  # years
 BUNDLED = "bundled"  # the id that always names the bundled noise predictor
+BUNDLED_64 = "bundled-64"  # and the one of width 64
 BUNDLED_REGRESSOR = "bundled-regressor"  # and the bundled age regressor
 BUNDLED_JUDGE = "bundled-judge"  # and the bundled judge of ages
 SYNTHETIC = "synthetic"  # the id of the dataset that is rendered, not kept

@@ -93,6 +93,13 @@ class TrainRegressorParams(TrainingParams):
         description="t is T·u to this power, u uniform within 0 and 1: more of it where there is "
         "little noise; 1 draws every t alike.",
     )
+    low_noise_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Of the faces: their t is even over the first tenth of T, which "
+        "`timestep_power` crowds at its beginning.",
+    )
     shifts: int = Field(
         2, ge=0, le=8, description="Each face is moved by up to so many pixels, both ways."
     )

@@ -26,7 +26,7 @@ LIMITS = ("steps", "images", "minutes")
 OPTIONS = (
     *("width", "batch_size", "learning_rate", "warmup_steps", "ema_decay", "gradient_norm"),
     *("horizontal_flips", "seed", "start", "shifts", "weight_decay", "patience"),
-    "holdout_fraction",
+    *("holdout_fraction", "timestep_power", "low_noise_share"),
 )
 
 
@@ -61,7 +61,8 @@ def train(
 ) -> None:
     """Train to the limit; write the best weights, and the errors by tenth of T."""
     predictor = load_checkpoint(HERE / params["checkpoint_file"])
-    options = RegressorOptions(**{name: params[name] for name in OPTIONS})
+    # What a job of an earlier version does not say has its default.
+    options = RegressorOptions(**{name: params[name] for name in OPTIONS if name in params})
     limit = TrainingLimit(**{name: params[name] for name in LIMITS})
     device = "cuda" if torch.cuda.is_available() else "cpu"
     how: dict[str, Any] = {"device": device, "dtype": dtype}

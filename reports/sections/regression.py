@@ -6,7 +6,7 @@ from typing import Any
 
 from reports import formulas as f
 from reports.charts import Axes, Line, line_chart, line_summary, thinned
-from reports.contents import Block, Chart, Heading, Paragraph, Table, Text
+from reports.contents import Block, Chart, Code, Heading, Paragraph, Table, Text
 from reports.material import CheckpointFile, MadeJob, Points
 from reports.sections.common import (
     TIMESTEPS,
@@ -45,6 +45,7 @@ def regression_section(context: Context, job: MadeJob) -> list[Block]:
                 else "with random weights."
             )
             + _augmentation(job.params)
+            + _even_share(job.params)
             + took(job)
         ),
         *_excluded(metrics),
@@ -95,7 +96,9 @@ def model_blocks(context: Context) -> list[Block]:
             [
                 "The network gives the age in hundreds of years. Each example is noised anew "
                 "whenever it is shown, by the diffusion kernel with fresh noise, to a timestep of "
-                "its own; small ones come more often, since there is more to learn:",
+                "its own; small ones come more often the greater ",
+                Code("timestep_power"),
+                ", k, is, since there is more to learn:",
             ]
         ),
         f.DRAW_T,
@@ -111,6 +114,13 @@ def _augmentation(params: Mapping[str, Any]) -> str:
     if isinstance(shifts, int) and shifts:
         told.append(f"each is moved by up to {shifts} pixels both ways")
     return f" When faces are shown, {' and '.join(told)}." if told else ""
+
+
+def _even_share(params: Mapping[str, Any]) -> str:
+    share = params.get("low_noise_share")
+    if not isinstance(share, float) or not share:
+        return ""
+    return f" Of {share:.0%} of the faces t is even over the first tenth of T."
 
 
 def _excluded(metrics: Mapping[str, Any]) -> list[Block]:

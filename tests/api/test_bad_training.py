@@ -29,6 +29,7 @@ OUT_OF_RANGE = [
     ("train_ddpm", {"synthetic_count": 99}, "synthetic_count", "from 100 to 200000"),
     ("train_ddpm", {"synthetic_seed": 2**64}, "synthetic_seed", "to 18446744073709551615"),
     ("train_ddpm", {"dataset": ""}, "dataset", "1 to 64 characters"),
+    ("train_regressor", {"low_noise_share": 1}, "low_noise_share", "from 0 and below 1"),
     ("train_ddpm", {"epochs": 3}, "epochs", "steps, minutes, images"),
     ("evaluate", {"job": "x", "faces": 199}, "faces", "from 200 to 10000"),
     ("evaluate", {"job": 5}, "job", "a text"),

@@ -7,9 +7,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
 from jobs.database import Database
+from jobs.library import BUNDLED_IDS
 from jobs.messages import Heartbeat
 from jobs.settings import WebSettings
 from jobs.workers import note_worker
@@ -63,11 +65,23 @@ def test_a_trained_checkpoint_is_known_linked_and_can_be_fetched(
     assert (part.status_code, part.data) == (206, file.data[:8])
 
 
-def test_the_bundled_checkpoint_can_be_fetched_but_may_change(client: FlaskClient) -> None:
-    file = client.get("/api/v1/checkpoints/bundled/file")
+@pytest.mark.parametrize("bundled", sorted(BUNDLED_IDS))
+def test_a_bundled_checkpoint_can_be_fetched_but_may_change(
+    client: FlaskClient, bundled: str
+) -> None:
+    url = f"/api/v1/checkpoints/{bundled}/file"
+
+    file = client.get(url)
 
     assert hashlib.sha256(file.data).hexdigest() == file.headers["ETag"].strip('"')
-    assert "immutable" not in file.headers["Cache-Control"]
+    unchanged = client.get(url, headers={"If-None-Match": file.headers["ETag"]})
+    assert (unchanged.status_code, unchanged.data) == (304, b"")
+    for answer in (file, unchanged):
+        assert "no-cache" in answer.headers["Cache-Control"]
+        assert "immutable" not in answer.headers["Cache-Control"]
+
+
+def test_the_file_of_an_unknown_checkpoint_is_404(client: FlaskClient) -> None:
     assert client.get("/api/v1/checkpoints/nothing/file").status_code == 404
 
 

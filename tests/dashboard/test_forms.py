@@ -15,7 +15,7 @@ from dashboard.typed import as_typed
 from formats.architectures import FACE_FEATURES
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
-from jobs.requests import AssignmentRequest
+from jobs.requests import BUNDLED, BUNDLED_64, AssignmentRequest
 
 
 @pytest.fixture
@@ -213,8 +213,9 @@ def preset_links(page):
     return [html.unescape(link) for link in re.findall(r'href="([^"]+)"', presets)]
 
 
-def test_a_preset_fills_the_form_and_can_be_submitted(client, bench):
-    assignment, fast, _ = preset_links(client.get("/new?checkpoint=bundled"))
+@pytest.mark.parametrize("checkpoint", [BUNDLED, BUNDLED_64])
+def test_a_preset_fills_the_form_and_can_be_submitted(client, checkpoint):
+    assignment, fast, _ = preset_links(client.get(f"/new?checkpoint={checkpoint}"))
 
     page = client.get(fast)
 

@@ -259,6 +259,12 @@ def test_the_assignment_is_submitted_and_its_report_leads_to_all_its_jobs(client
         ("guided_sample", "regressor", "job:no", "params.regressor.job: there is no job 'no'"),
         ("guided_sample", "regressor", "bundled", "params.regressor: must be an age regressor"),
         ("train_regressor", "weight_decay", "2", "Weight decay must be a number within 0 and 1"),
+        (
+            "train_regressor",
+            "low_noise_share",
+            "1",
+            "Share of little noise must be a number",
+        ),
         ("report", "jobs", "", "Jobs must be at least one of the list, but it is empty."),
         ("report", "jobs", "gone", "params.jobs.0: there is no job 'gone'"),
         ("assignment", "dataset", "gone", "dataset: there is no dataset 'gone'"),

@@ -12,6 +12,7 @@ from diffusion.aged_faces import AgedFaces, FacesWithAges
 from diffusion.checkpoints import Checkpoint, load_regressor, save_checkpoint
 from diffusion.errors import TrainingStateError
 from diffusion.initialization import initialize
+from diffusion.noise import Purpose, uniforms
 from diffusion.regressor import AgeRegressor
 from diffusion.regressor_description import describe_regressor
 from diffusion.regressor_training import RegressorTraining
@@ -100,6 +101,46 @@ def test_low_noise_is_drawn_as_often_as_the_power_says(power: float, share: floa
 
     assert (t < 100).float().mean().item() == pytest.approx(share, abs=0.02)
     assert t.max() >= 990
+
+
+def test_a_share_of_the_timesteps_lies_evenly_over_the_first_tenth() -> None:
+    options = RegressorOptions(
+        **OPTIONS | {"batch_size": 20}, timestep_power=3, low_noise_share=0.5
+    )
+    faces = AgedFaces(bright_faces(), options, 1000, CPU)
+
+    t = torch.stack([faces.batch(step).t for step in range(60)]).double()
+
+    even, others = t[:, :10], t[:, 10:]
+    for each in range(10):  # each of them has a tenth of T / 10 of its own
+        assert ((even[:, each] // 10) == each).all()
+    assert even.mean().item() == pytest.approx(49.5, abs=1)
+    # The other half is spread as without a share: T·u³ is below T / 10 for 46 of 100.
+    assert (others < 100).double().mean().item() == pytest.approx(0.1 ** (1 / 3), abs=0.02)
+    assert others.mean().item() == pytest.approx(1000 / 4, rel=0.02)
+    assert others.max() >= 950
+
+
+def test_held_out_timesteps_are_spread_as_those_of_the_training() -> None:
+    options = RegressorOptions(
+        **OPTIONS | {"holdout_fraction": 0.5, "batch_size": 20}, low_noise_share=0.75
+    )
+    faces = AgedFaces(bright_faces(80), options, 1000, CPU)
+
+    t = torch.cat([batch.t for batch in faces.held_out_batches()])
+
+    assert len(t) == 40
+    assert (t[:30] < 100).all()
+    assert t.max() >= 700
+
+
+def test_without_a_share_the_timesteps_are_those_of_the_power_alone() -> None:
+    options = RegressorOptions(**OPTIONS, timestep_power=2.5, low_noise_share=0)
+
+    t = AgedFaces(bright_faces(), options, 1000, CPU).batch(5).t
+
+    within = uniforms(OPTIONS["seed"], [0], 5, 4, Purpose.TRAINING_TIMESTEP)[0]
+    assert t.tolist() == (((np.arange(4) + within) / 4) ** 2.5 * 1000).astype(int).tolist()
 
 
 def test_it_starts_from_the_noise_predictors_downward_half(new_training) -> None:
@@ -213,6 +254,8 @@ def test_its_tensors_are_told_from_the_noise_predictors() -> None:
     [
         ({"shifts": 9}, "shifts must be within 0 and 8, not 9"),
         ({"timestep_power": 0.5}, "timestep_power must be within 1 and 10, not 0.5"),
+        ({"low_noise_share": 1.0}, "low_noise_share must be within 0 and 1, 1 excluded, not 1.0"),
+        ({"low_noise_share": -0.1}, "low_noise_share must be within 0 and 1, .* not -0.1"),
         ({"start": "nowhere"}, "start must be checkpoint or scratch"),
         ({"patience": 0}, "patience must be at least 1, or None, not 0"),
         ({"weight_decay": -1.0}, "weight_decay must be within 0 and 1"),

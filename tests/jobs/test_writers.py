@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from dispatcher.roster import Roster
 from dispatcher.sending import Sender, Sending
 from formats.pictures import encode_png
+from jobs.library import BUNDLED_CHECKPOINTS
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
@@ -71,7 +72,7 @@ def test_web_programs_that_start_at_once_all_start(web_settings, database):
     started = at_once(*[partial(open_service, web_settings)] * 4)
 
     listed = [[each.id for each in service.list_checkpoints()] for service in started]
-    assert len(listed[0]) == count(database, Checkpoint) == 3
+    assert len(listed[0]) == count(database, Checkpoint) == len(BUNDLED_CHECKPOINTS)
     assert listed == [listed[0]] * 4
 
 

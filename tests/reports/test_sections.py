@@ -180,6 +180,17 @@ def test_a_regressor_has_curves_and_errors_beside_the_mean_age(sections):
     assert "from 300 to 90" in charts[0].alt
 
 
+def test_a_share_of_even_timesteps_is_told_where_there_is_one(all_kinds):
+    job = all_kinds[2]
+    told = {}
+    for share in (0.0, 0.7):
+        changed = replace(job, params=job.params | {"low_noise_share": share})
+        told[share] = said(report_on(changed)["An age regressor for noised faces"])
+
+    assert "Of 70% of the faces t is even over the first tenth of T." in told[0.7]
+    assert "is even over" not in told[0.0]
+
+
 def test_a_regressor_that_was_given_is_described_by_its_checkpoint(all_kinds):
     blocks = report_on(all_kinds[3])["Faces at target ages"]
 

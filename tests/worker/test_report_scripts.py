@@ -116,7 +116,8 @@ def test_options_make_it_short(run_script, keep_network):
 
 def test_train_regressor(inner_engine, run_script, keep_network, tmp_path):
     network = keep_network()
-    asked = TrainRegressorParams(seed=7, width=8, steps=3, batch_size=8, synthetic_count=100)
+    given = {"seed": 7, "width": 8, "steps": 3, "batch_size": 8, "synthetic_count": 100}
+    asked = TrainRegressorParams(**given, timestep_power=4, low_noise_share=0.5)
     dataset = SyntheticDataset(count=100, seed=1)
     work = TrainRegressorWork(params=asked, dataset=dataset, checkpoint=network)
 

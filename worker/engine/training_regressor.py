@@ -111,6 +111,7 @@ def regressor_options(params: TrainRegressorParams) -> RegressorOptions:
         seed=params.seed,
         start=params.start,
         timestep_power=params.timestep_power,
+        low_noise_share=params.low_noise_share,
         shifts=params.shifts,
         patience=params.patience,
     )
