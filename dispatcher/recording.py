@@ -1,7 +1,7 @@
 """Write what workers report into the database, and decide what to answer them."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from dispatcher.metering import Meter
 from dispatcher.roster import Roster
 from jobs import __version__, job_transitions, store, transitions
-from jobs.contract import JobStatus, JobUpdate, Progress
+from jobs.contract import ArtifactRole, JobStatus, JobUpdate, Progress
 from jobs.estimates import judge
 from jobs.messages import (
     PROTOCOL,
@@ -26,7 +26,7 @@ from jobs.standings import ShardFacts, Standings
 from jobs.tables import SHARDS, Job, Shard
 from jobs.timings import Timed, add_timings, amount_of, device_words, timing_of
 from jobs.views import unit_of
-from jobs.workers import note_worker
+from jobs.workers import note_worker, note_workers
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +93,26 @@ class Recorder:
             else:
                 self._roster.hear(message)
         said = newest(heard)
+        note_workers(session, [each for each in said if isinstance(each, Heartbeat)])
         standings = Standings(session, _mentioned(said))
+        progress: list[Report] = []
         for message in said:
-            if isinstance(message, Report):
-                self.record_report(session, message, outcome, standings)
+            if isinstance(message, Heartbeat):
+                self._obey_heartbeat(session, message, outcome, standings)
+            elif standings.is_progress(message):
+                progress.append(message)
             else:
-                self._record_heartbeat(session, message, outcome, standings)
+                self.record_report(session, message, outcome, standings)
+        self._record_progress(session, progress, outcome)
+
+    def _record_progress(
+        self, session: Session, reports: Sequence[Report], outcome: Outcome
+    ) -> None:
+        """Most of what is said is of this kind: it is written at once."""
+        transitions.record_progress(session, reports)
+        for report in reports:
+            outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
+            outcome.touch(report.job_id, is_change=self._is_new_notice(report))
 
     def record_report(
         self, session: Session, report: Report, outcome: Outcome, standings: Standings
@@ -155,10 +169,10 @@ class Recorder:
             self._notices[report.shard_id] = report.notice
         return self._notices.get(report.shard_id) != before
 
-    def _record_heartbeat(
+    def _obey_heartbeat(
         self, session: Session, beat: Heartbeat, outcome: Outcome, standings: Standings
     ) -> None:
-        note_worker(session, beat)
+        """A worker knows whether it is drained; what it still runs goes on, or is to be stopped."""
         is_drained = beat.worker in self._roster.drained
         if is_drained != beat.draining:  # a worker that leaves does not listen to the second
             order_type = OrderType.DRAIN if is_drained else OrderType.RESUME
@@ -230,7 +244,8 @@ def _keep_made(session: Session, outcome: Outcome) -> None:
     if outcome.made:
         store.add_artifacts(session, outcome.made)
     for job_id, _, records in outcome.made:
-        store.add_trained_checkpoints(session, session.get_one(Job, job_id), records)
+        if any(record.role is ArtifactRole.CHECKPOINT for record in records):
+            store.add_trained_checkpoints(session, session.get_one(Job, job_id), records)
     if outcome.timings:
         add_timings(session, outcome.timings)
 

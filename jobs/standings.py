@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from jobs import transitions
 from jobs.contract import ACTIVE_VALUES, JobStatus
+from jobs.messages import Report, ReportStatus
 from jobs.tables import SHARDS
 
 _SHARD = SHARDS.c
 _ROWS = select(
     *(_SHARD.id, _SHARD.job_id, _SHARD.kind, _SHARD.total, _SHARD.image_count),
-    *(_SHARD.attempt, _SHARD.status, _SHARD.holder, _SHARD.sent_to),
+    *(_SHARD.attempt, _SHARD.status, _SHARD.holder, _SHARD.sent_to, _SHARD.seq),
 ).where(_SHARD.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -24,6 +25,7 @@ class Standing(NamedTuple):
     status: str
     holder: str | None
     sent_to: str | None
+    seq: int
 
 
 class ShardFacts(NamedTuple):
@@ -49,7 +51,9 @@ class Standings:
         self._known: dict[str, Standing] = {}
         for row in session.execute(_ROWS, {"ids": list(set(shard_ids))}):
             self.facts[row.id] = ShardFacts(row.job_id, row.kind, row.total, row.image_count)
-            self._known[row.id] = Standing(row.attempt, row.status, row.holder, row.sent_to)
+            self._known[row.id] = Standing(
+                row.attempt, row.status, row.holder, row.sent_to, row.seq
+            )
 
     def forget(self, shard_id: str) -> None:
         """This shard has been changed since."""
@@ -59,6 +63,14 @@ class Standings:
         """Whether this attempt may be waiting to run; what is not known may be."""
         known = self._known.get(shard_id)
         return known is None or (known.attempt, known.status) == (attempt, JobStatus.QUEUED)
+
+    def is_progress(self, report: Report) -> bool:
+        """Whether a report says no more than how far its holder has come, and counts."""
+        known = self._known.get(report.shard_id)
+        if known is None or report.status is not ReportStatus.RUNNING:
+            return False
+        goes_on = (report.attempt, JobStatus.RUNNING, report.worker)
+        return (known.attempt, known.status, known.holder) == goes_on and known.seq < report.seq
 
     def may_run(self, shard_id: str, attempt: int, worker: str) -> bool:
         """As `transitions.may_run`."""

@@ -12,7 +12,7 @@ report of an attempt that is recorded makes its worker the holder; every later c
 says whether it did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,6 +95,14 @@ def record_report(
     )
     counts = changed(session, statements.record(report.status, bool(report.curves)), said)
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
+
+
+def record_progress(session: Session, reports: Sequence[Report]) -> None:
+    """Write what many workers say of attempts that go on, each attempt named once."""
+    for has_curves in (False, True):
+        said = [_said(report, 0) for report in reports if bool(report.curves) is has_curves]
+        if said:
+            session.execute(statements.record(ReportStatus.RUNNING, has_curves), said)
 
 
 def _said(report: Report, max_losses: int) -> dict[str, Any]:

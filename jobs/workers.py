@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from jobs.contract import JobStatus
@@ -49,6 +48,7 @@ def held_shards(session: Session) -> Sequence[HeldShard]:
     ]
 
 
+_KNOWN = select(WORKERS.c.id).where(WORKERS.c.id.in_(bindparam("ids", expanding=True)))
 _SEEN = ("host", "version", "protocol", "last_seen_at", "slots", "capabilities", "usage")
 _NOTE_WORKER = (
     update(WORKERS)
@@ -59,26 +59,45 @@ _NOTE_WORKER = (
 
 def note_worker(session: Session, heard: Heartbeat | Stranger) -> None:
     """Remember that a worker was heard now; one of another protocol takes no work."""
+    note_workers(session, [heard])
+
+
+def note_workers(session: Session, heard: Sequence[Heartbeat | Stranger]) -> None:
+    """Remember that these workers, each named once, were heard now: see `note_worker`."""
+    if not heard:
+        return
     now = datetime.now(UTC)
+    seen = {each.worker: _seen(each, now) for each in heard}
+    known = set(session.scalars(_KNOWN, {"ids": list(seen)}))
+    again = [
+        {f"seen_{name}": value for name, value in row.items()} | {"of_worker": worker}
+        for worker, row in seen.items()
+        if worker in known
+    ]
+    if again:
+        session.execute(_NOTE_WORKER, again)
+    if len(again) < len(seen):
+        kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
+        session.execute(delete(Worker).where(~kept))
+    for worker in seen.keys() - known:
+        session.add(Worker(id=worker, first_seen_at=now, **seen[worker]))
+    session.flush()
+
+
+def _seen(heard: Heartbeat | Stranger, now: datetime) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "host": heard.host,
         "version": heard.version,
         "protocol": heard.protocol,
         "last_seen_at": now,
     }
-    if isinstance(heard, Heartbeat):
-        seen["slots"] = 0 if heard.draining else heard.slots
-        seen["capabilities"] = heard.capabilities
-        seen["usage"] = heard.usage.model_dump() if heard.usage else None
-    else:
-        seen |= {"slots": 0, "capabilities": {}, "usage": None}
-    given = {f"seen_{name}": value for name, value in seen.items()} | {"of_worker": heard.worker}
-    known: CursorResult[Any] = session.execute(_NOTE_WORKER, given)  # type: ignore[assignment]  # of an UPDATE
-    if known.rowcount == 0:
-        kept = Worker.last_seen_at.between(now - WORKER_KEPT, now + WORKER_KEPT)
-        session.execute(delete(Worker).where(~kept))
-        session.add(Worker(id=heard.worker, first_seen_at=now, **seen))
-        session.flush()
+    if isinstance(heard, Stranger):
+        return seen | {"slots": 0, "capabilities": {}, "usage": None}
+    return seen | {
+        "slots": 0 if heard.draining else heard.slots,
+        "capabilities": heard.capabilities,
+        "usage": heard.usage.model_dump() if heard.usage else None,
+    }
 
 
 def running_shards(session: Session) -> dict[str, list[str]]:
