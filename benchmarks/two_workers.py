@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.parts import Parts, wait_for
 from jobs.requests import SampleJob, SampleParams
 
-IMAGES, STEPS, TURNS = 25, 60, 2
+IMAGES, STEPS, TURNS = 25, 30, 2
 PIECES = 6  # shards of one job: three for each worker
 READY = b"ready\n"
 

@@ -121,8 +121,9 @@ class Dispatcher:
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)
         for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
-            kept = attempt_folder(job_id, shard_id, attempt, worker)
-            self._housekeeper.tidy(job_id, shard_id, kept)
+            if attempt > 1:  # what a repeated first message left is tidied up with its job
+                kept = attempt_folder(job_id, shard_id, attempt, worker)
+                self._housekeeper.tidy(job_id, shard_id, kept)
         self._keep_house()
 
     def _send(self, decision: Decision) -> None:

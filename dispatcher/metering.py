@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from dispatcher.roster import Clock
+from jobs.timings import Timed, add_timings
 from jobs.usage import add_usage
 from jobs.workers import HeldShard
 
@@ -22,6 +23,7 @@ class Meter:
         self._clock = clock
         self._last_tick = self._last_flush = clock()
         self._used: dict[str, float] = {}
+        self._timings: list[Timed] = []
         self._began: dict[tuple[str, int], float] = {}
 
     def tick(self, held: Sequence[HeldShard]) -> None:
@@ -36,7 +38,9 @@ class Meter:
         """Keep what was used, about every second."""
         if self._used and self._clock() - self._last_flush >= FLUSH_SECONDS:
             add_usage(session, self._used, now)
-            self._used = {}
+            if self._timings:
+                add_timings(session, self._timings)
+            self._used, self._timings = {}, []
             self._last_flush = self._clock()
 
     def begin(self, shard_id: str, attempt: int) -> None:
@@ -47,6 +51,10 @@ class Meter:
         """How many seconds an attempt took; None if its start was not seen."""
         began = self._began.pop((shard_id, attempt), None)
         return None if began is None else self._clock() - began
+
+    def keep(self, timed: Timed) -> None:
+        """A shard was timed; it is kept with what was used."""
+        self._timings.append(timed)
 
     def forget_all_but(self, held: Sequence[HeldShard]) -> None:
         """Drop the starts of attempts that run no more."""

@@ -24,7 +24,7 @@ from jobs.messages import (
 )
 from jobs.standings import ShardFacts, Standings
 from jobs.tables import SHARDS, Job, Shard
-from jobs.timings import Timed, add_timings, amount_of, device_words, timing_of
+from jobs.timings import amount_of, device_words, timing_of
 from jobs.views import unit_of
 from jobs.workers import note_worker, note_workers
 
@@ -41,7 +41,6 @@ class Outcome:
     returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
     made: list[store.Made] = field(default_factory=list)
-    timings: list[Timed] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
 
     def touch(self, job_id: str, *, is_change: bool) -> None:
@@ -136,7 +135,7 @@ class Recorder:
             return
         if report.status is ReportStatus.SUCCEEDED:
             shard = standings.facts[report.shard_id]
-            self._note_timing(session, shard, report, outcome)
+            self._note_timing(session, shard, report)
             outcome.made.append(store.Made(shard.job_id, report.shard_id, report.artifacts))
             outcome.succeeded.append((shard.job_id, report.shard_id, report.attempt, report.worker))
         elif report.status is ReportStatus.RETURNED:
@@ -150,9 +149,7 @@ class Recorder:
                 report.error.message if report.error else "no reason given",
             )
 
-    def _note_timing(
-        self, session: Session, shard: ShardFacts, report: Report, outcome: Outcome
-    ) -> None:
+    def _note_timing(self, session: Session, shard: ShardFacts, report: Report) -> None:
         """How long a whole shard takes on that device; one that was resumed does not say."""
         seconds = self._meter.end(report.shard_id, report.attempt)
         device = device_words(self._roster.capabilities_of(report.worker))
@@ -160,7 +157,7 @@ class Recorder:
             return
         unit = unit_of(session.get_one(Job, shard.job_id))
         amount = amount_of(shard.total, shard.image_count)
-        outcome.timings.append(timing_of(shard.kind, amount, device, unit, seconds))
+        self._meter.keep(timing_of(shard.kind, amount, device, unit, seconds))
 
     def _is_new_notice(self, report: Report) -> bool:
         """Whether pages have to show something else than before."""
@@ -240,14 +237,12 @@ class Recorder:
 
 
 def _keep_made(session: Session, outcome: Outcome) -> None:
-    """What shards made, and how long they took: of a whole pass at once."""
+    """What shards made in a whole pass, at once."""
     if outcome.made:
         store.add_artifacts(session, outcome.made)
     for job_id, _, records in outcome.made:
         if any(record.role is ArtifactRole.CHECKPOINT for record in records):
             store.add_trained_checkpoints(session, session.get_one(Job, job_id), records)
-    if outcome.timings:
-        add_timings(session, outcome.timings)
 
 
 def _mentioned(messages: Iterable[Report | Heartbeat]) -> Iterator[str]:

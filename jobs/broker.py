@@ -27,6 +27,7 @@ def make_app(redis_url: str, *, timeout_seconds: float = 15) -> Celery:
         task_store_errors_even_if_ignored=False,
         task_acks_late=False,  # nothing running is ever delivered twice
         task_send_sent_event=False,
+        task_repr_maxlevels=1,  # nobody reads its picture of a whole message, which is dear
         worker_send_task_events=False,
         worker_pool="threads",
         worker_concurrency=1,
