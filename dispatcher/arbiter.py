@@ -8,7 +8,8 @@ from datetime import datetime
 from dispatcher.forecasting import Forecaster
 from dispatcher.losses import LossWatch
 from dispatcher.metering import Meter
-from dispatcher.recording import Outcome, Recorder
+from dispatcher.outcome import Outcome
+from dispatcher.recording import Recorder
 from dispatcher.roster import Roster
 from dispatcher.sending import Departure, Sender, Sending, utc_now
 from jobs.artifacts import ArtifactStore

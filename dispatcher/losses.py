@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from dispatcher.recording import Outcome, Recorder
+from dispatcher.outcome import Outcome
+from dispatcher.recording import Recorder
 from dispatcher.roster import Roster
 from jobs import transitions
 from jobs.artifacts import ArtifactStore

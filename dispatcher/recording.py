@@ -1,13 +1,14 @@
 """Write what workers report into the database, and decide what to answer them."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dispatcher.metering import Meter
+from dispatcher.outcome import Outcome
 from dispatcher.roster import Roster
 from jobs import __version__, job_transitions, store, transitions
 from jobs.contract import ArtifactRole, JobStatus, JobUpdate, Progress
@@ -25,27 +26,11 @@ from jobs.messages import (
 from jobs.standings import ShardFacts, Standings
 from jobs.tables import SHARDS, Job, Shard
 from jobs.timings import amount_of, device_words, timing_of
+from jobs.transitions import Recorded
 from jobs.views import unit_of
 from jobs.workers import note_worker, note_workers
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Outcome:
-    """What one pass has to do after its commit."""
-
-    orders: list[tuple[str, Order]] = field(default_factory=list)
-    touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
-    hinted: set[str] = field(default_factory=set)
-    returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
-    succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
-    made: list[store.Made] = field(default_factory=list)
-    updates: list[JobUpdate] = field(default_factory=list)
-
-    def touch(self, job_id: str, *, is_change: bool) -> None:
-        """This job's row must follow its shards."""
-        self.touched[job_id] = self.touched.get(job_id, False) or is_change
 
 
 def newest(messages: Iterable[Report | Heartbeat | Hint | Stranger]) -> list[Report | Heartbeat]:
@@ -94,32 +79,48 @@ class Recorder:
         said = newest(heard)
         note_workers(session, [each for each in said if isinstance(each, Heartbeat)])
         standings = Standings(session, _mentioned(said))
-        progress: list[Report] = []
+        reports = [each for each in said if isinstance(each, Report)]
+        sure = self._record_sure(session, reports, standings)
         for message in said:
             if isinstance(message, Heartbeat):
                 self._obey_heartbeat(session, message, outcome, standings)
-            elif standings.is_progress(message):
-                progress.append(message)
+            elif recorded := sure.get(message.shard_id):
+                self._follow_up(session, message, recorded, outcome, standings)
             else:
                 self.record_report(session, message, outcome, standings)
-        self._record_progress(session, progress, outcome)
 
-    def _record_progress(
-        self, session: Session, reports: Sequence[Report], outcome: Outcome
-    ) -> None:
-        """Most of what is said is of this kind: it is written at once."""
-        transitions.record_progress(session, reports)
-        for report in reports:
-            outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))
-            outcome.touch(report.job_id, is_change=self._is_new_notice(report))
+    def _record_sure(
+        self, session: Session, reports: Sequence[Report], standings: Standings
+    ) -> dict[str, Recorded]:
+        """Write at once what certainly counts, nearly all; by shard, what became of it."""
+        of_shard = Counter(report.shard_id for report in reports)
+        alone = [report for report in reports if of_shard[report.shard_id] == 1]
+        first = [report for report in alone if standings.is_first(report)]
+        by_holder = [report for report in alone if standings.is_of_holder(report)]
+        transitions.record_many(session, first, by_holder, self._max_losses)
+        recorded = {report.shard_id: Recorded(True, is_change=True) for report in first}
+        for report in by_holder:
+            recorded[report.shard_id] = Recorded(True, is_change=report.status.is_final)
+        return recorded
 
     def record_report(
         self, session: Session, report: Report, outcome: Outcome, standings: Standings
     ) -> None:
         """Write one report if it counts, and acknowledge it in either case."""
-        attempt = (report.shard_id, report.attempt)
-        may_wait = standings.may_wait(*attempt)
+        may_wait = standings.may_wait(report.shard_id, report.attempt)
         recorded = transitions.record_report(session, report, self._max_losses, may_wait=may_wait)
+        self._follow_up(session, report, recorded, outcome, standings)
+
+    def _follow_up(
+        self,
+        session: Session,
+        report: Report,
+        recorded: Recorded,
+        outcome: Outcome,
+        standings: Standings,
+    ) -> None:
+        """Acknowledge a report, and see to what follows from it."""
+        attempt = (report.shard_id, report.attempt)
         if recorded.is_change:
             standings.forget(report.shard_id)
         outcome.orders.append((report.worker, _order(OrderType.ACKNOWLEDGE, report)))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from jobs import transitions
 from jobs.contract import ACTIVE_VALUES, JobStatus
-from jobs.messages import Report, ReportStatus
+from jobs.messages import Report
 from jobs.tables import SHARDS
 
 _SHARD = SHARDS.c
@@ -64,13 +64,21 @@ class Standings:
         known = self._known.get(shard_id)
         return known is None or (known.attempt, known.status) == (attempt, JobStatus.QUEUED)
 
-    def is_progress(self, report: Report) -> bool:
-        """Whether a report says no more than how far its holder has come, and counts."""
+    def is_first(self, report: Report) -> bool:
+        """Whether this is the first report of an attempt: if none comes before it, it counts."""
         known = self._known.get(report.shard_id)
-        if known is None or report.status is not ReportStatus.RUNNING:
+        if known is None or known.sent_to is None or known.seq >= report.seq:
             return False
-        goes_on = (report.attempt, JobStatus.RUNNING, report.worker)
-        return (known.attempt, known.status, known.holder) == goes_on and known.seq < report.seq
+        unheard = (report.attempt, JobStatus.QUEUED, None)
+        return (known.attempt, known.status, known.holder) == unheard
+
+    def is_of_holder(self, report: Report) -> bool:
+        """Whether the holder of a shard that runs says something new: it counts."""
+        known = self._known.get(report.shard_id)
+        if known is None or known.seq >= report.seq:
+            return False
+        running = (report.attempt, JobStatus.RUNNING, report.worker)
+        return (known.attempt, known.status, known.holder) == running
 
     def may_run(self, shard_id: str, attempt: int, worker: str) -> bool:
         """As `transitions.may_run`."""

@@ -97,12 +97,25 @@ def record_report(
     return Recorded(counts, is_change=has_moved or (counts and report.status.is_final))
 
 
-def record_progress(session: Session, reports: Sequence[Report]) -> None:
-    """Write what many workers say of attempts that go on, each attempt named once."""
-    for has_curves in (False, True):
-        said = [_said(report, 0) for report in reports if bool(report.curves) is has_curves]
-        if said:
-            session.execute(statements.record(ReportStatus.RUNNING, has_curves), said)
+def record_many(
+    session: Session, first: Sequence[Report], by_holder: Sequence[Report], max_losses: int
+) -> None:
+    """Write reports that are known to count, each of another shard: see `record_report`.
+
+    Args:
+        session: of a transaction that has read that they count.
+        first: the first ones of attempts that are sent.
+        by_holder: of the holders of shards that run.
+        max_losses: at which a shard fails.
+    """
+    alike: dict[tuple[ReportStatus, bool], list[dict[str, Any]]] = {}
+    for report in (*first, *by_holder):
+        said = _said(report, max_losses)
+        alike.setdefault((report.status, bool(report.curves)), []).append(said)
+    if first:
+        session.execute(statements.HOLD, [_said(report, max_losses) for report in first])
+    for kind, rows in alike.items():
+        session.execute(statements.record(*kind), rows)
 
 
 def _said(report: Report, max_losses: int) -> dict[str, Any]:
