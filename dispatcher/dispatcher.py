@@ -113,11 +113,12 @@ class Dispatcher:
         decision = self._arbiter.decide(messages, listened_until)
         self._send(decision)
         try:
-            if decision.outcome.orders:
-                self._streams.send_orders(decision.outcome.orders)
-            self._streams.acknowledge([entry.id for entry in entries])
-            if decision.outcome.updates:
-                self._streams.publish(decision.outcome.updates)
+            outcome = decision.outcome
+            self._streams.conclude(
+                orders=outcome.orders,
+                entry_ids=[entry.id for entry in entries],
+                updates=outcome.updates,
+            )
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)
         for job_id, shard_id, attempt, worker in decision.outcome.succeeded:

@@ -143,16 +143,20 @@ class DispatcherStreams:
         )
         return [Entry(i, _message(data)) for i, data in _entries(reply)]
 
-    def acknowledge(self, entry_ids: Sequence[str]) -> None:
-        """Drop entries that are recorded."""
-        if entry_ids:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.xack(REPORTS, GROUP, *entry_ids)
-            pipeline.xdel(REPORTS, *entry_ids)
-            pipeline.execute()
+    def conclude(
+        self,
+        *,
+        orders: Sequence[tuple[str, Order]] = (),
+        entry_ids: Sequence[str] = (),
+        updates: Sequence[JobUpdate] = (),
+    ) -> None:
+        """Say what a pass has done, in one round trip.
 
-    def send_orders(self, orders: Sequence[tuple[str, Order]]) -> None:
-        """Add (worker, order) pairs to the workers' own streams."""
+        Args:
+            orders: (worker, order) pairs, for the workers' own streams.
+            entry_ids: of reports that are recorded: they are dropped.
+            updates: for the web side.
+        """
         pipeline = self._redis.pipeline(transaction=False)
         for worker, order in orders:
             pipeline.xadd(
@@ -163,11 +167,9 @@ class DispatcherStreams:
             )
         for worker in {worker for worker, _ in orders}:
             pipeline.expire(_orders_key(worker), ORDERS_EXPIRE_SECONDS)
-        pipeline.execute()
-
-    def publish(self, updates: Sequence[JobUpdate]) -> None:
-        """Tell the web side what was committed."""
-        pipeline = self._redis.pipeline(transaction=False)
+        if entry_ids:
+            pipeline.xack(REPORTS, GROUP, *entry_ids)
+            pipeline.xdel(REPORTS, *entry_ids)
         for update in updates:
             pipeline.xadd(
                 UPDATES,
@@ -175,7 +177,8 @@ class DispatcherStreams:
                 maxlen=UPDATES_MAXLEN,
                 approximate=True,
             )
-        pipeline.execute()
+        if len(pipeline):
+            pipeline.execute()
 
     def publish_reset(self) -> None:
         """Tell the web side that updates may be missing."""

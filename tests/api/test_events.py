@@ -62,7 +62,7 @@ def test_a_committed_change_reaches_those_who_follow_its_job(
 
     with _follow(f"{url}/jobs/{mine}/events") as (response, events):
         _skip_start(events)
-        dispatcher.publish([_update(other, 1), _update(mine, 2)])
+        dispatcher.conclude(updates=[_update(other, 1), _update(mine, 2)])
         event = next(events)
 
     assert response.headers["Content-Type"].startswith("text/event-stream")
@@ -79,7 +79,7 @@ def test_a_change_is_seen_at_once(url: str, web_settings: WebSettings) -> None:
         delays = []
         for done in range(5):
             sent_at = time.monotonic()
-            dispatcher.publish([_update("any", done)])
+            dispatcher.conclude(updates=[_update("any", done)])
             assert json.loads(next(events)["data"])["progress"]["done"] == done
             delays.append(time.monotonic() - sent_at)
 
@@ -92,9 +92,9 @@ def test_what_was_missed_is_sent_after_the_last_event_id(
     dispatcher = DispatcherStreams(web_settings.redis_url)
     with _follow(f"{url}/events") as (_, events):
         _skip_start(events)
-        dispatcher.publish([_update("a", 1)])
+        dispatcher.conclude(updates=[_update("a", 1)])
         last_id = next(events)["id"]
-    dispatcher.publish([_update("a", 2), _update("a", 3)])
+    dispatcher.conclude(updates=[_update("a", 2), _update("a", 3)])
 
     with _follow(f"{url}/events", **{"Last-Event-ID": last_id}) as (_, events):
         assert next(events) == {"retry": "2000"}
@@ -107,7 +107,7 @@ def test_what_was_missed_is_sent_after_the_last_event_id(
 def test_an_id_that_is_not_in_the_stream_means_reset(
     url: str, web_settings: WebSettings, last_id: str
 ) -> None:
-    DispatcherStreams(web_settings.redis_url).publish([_update("a", 1)])
+    DispatcherStreams(web_settings.redis_url).conclude(updates=[_update("a", 1)])
 
     with _follow(f"{url}/events", **{"Last-Event-ID": last_id}) as (_, events):
         assert next(events) == {"retry": "2000"}
@@ -124,7 +124,7 @@ def test_losing_redis_means_reset_and_following_goes_on(
 
         redis_server.start()
         assert next(events)["event"] == "reset"
-        DispatcherStreams(web_settings.redis_url).publish([_update("a", 1)])
+        DispatcherStreams(web_settings.redis_url).conclude(updates=[_update("a", 1)])
         assert next(events)["event"] == "update"
 
 

@@ -180,7 +180,7 @@ class Bench:
             previews=previews,
             shards_changed=shards_changed,
         )
-        self._updates.publish([update])
+        self._updates.conclude(updates=[update])
 
     def show_preview(self, job: str, index: int, step: int, version: int) -> None:
         """The shard's faces appear out of noise, and the report says that there is a preview."""

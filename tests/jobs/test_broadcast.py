@@ -100,7 +100,7 @@ def test_every_page_gets_the_updates_of_its_job_in_order(open_page, streams):
         page.wait_reset()  # from here on nothing is missed
 
     for done in range(5):
-        streams.publish([update("one", done), update("other", 100 + done)])
+        streams.conclude(updates=[update("one", done), update("other", 100 + done)])
 
     assert [one.next_done() for _ in range(5)] == list(range(5))
     assert [other.next_done() for _ in range(5)] == list(range(100, 105))
@@ -115,7 +115,9 @@ def test_a_page_that_comes_late_starts_anew(open_page, streams):
 
 
 def test_a_page_that_comes_back_gets_what_it_missed(open_page, streams, entry_ids):
-    streams.publish([update("one", 1), update("other", 2), update("one", 3), update("one", 4)])
+    streams.conclude(
+        updates=[update("one", 1), update("other", 2), update("one", 3), update("one", 4)]
+    )
     ids = entry_ids()
 
     page = open_page("one", ids[0])
@@ -126,12 +128,12 @@ def test_a_page_that_comes_back_gets_what_it_missed(open_page, streams, entry_id
 
 
 def test_a_page_that_missed_nothing_is_sent_nothing_old(open_page, streams, entry_ids):
-    streams.publish([update("one", 1)])
+    streams.conclude(updates=[update("one", 1)])
     settled = open_page("one")
     settled.wait_reset()
 
     page = open_page("one", entry_ids()[-1])
-    streams.publish([update("one", 2)])
+    streams.conclude(updates=[update("one", 2)])
 
     events = [page.next()]
     while events[-1].type == "reset":
@@ -141,7 +143,7 @@ def test_a_page_that_missed_nothing_is_sent_nothing_old(open_page, streams, entr
 
 @pytest.mark.parametrize("unknown", ["0-1", "99999999999999-0", "rubbish", "", "5"])
 def test_a_page_whose_last_event_is_unknown_starts_anew(open_page, streams, unknown):
-    streams.publish([update("one", 1)])
+    streams.conclude(updates=[update("one", 1)])
     page = open_page("one", unknown)
 
     assert page.next().type == "reset"
@@ -150,7 +152,7 @@ def test_a_page_whose_last_event_is_unknown_starts_anew(open_page, streams, unkn
 def test_a_page_whose_last_event_was_trimmed_starts_anew(
     open_page, streams, entry_ids, redis_server
 ):
-    streams.publish([update("one", done) for done in range(5)])
+    streams.conclude(updates=[update("one", done) for done in range(5)])
     first = entry_ids()[0]
     client = redis_server.client()
     client.xtrim(UPDATES, maxlen=2, approximate=False)
@@ -178,7 +180,7 @@ def test_pages_start_anew_when_redis_is_lost_and_when_it_is_back(open_page, stre
     assert page.next().type == "reset"
     redis_server.start()
     assert page.next().type == "reset"
-    streams.publish([update("one", 8)])
+    streams.conclude(updates=[update("one", 8)])
 
     assert page.next_done() == 8
 
@@ -186,13 +188,13 @@ def test_pages_start_anew_when_redis_is_lost_and_when_it_is_back(open_page, stre
 def test_pages_start_anew_when_redis_has_lost_its_stream(open_page, streams, redis_server):
     page = open_page("one")
     page.wait_reset()
-    streams.publish([update("one", 8)])
+    streams.conclude(updates=[update("one", 8)])
     assert page.next_done() == 8
 
     redis_server.flush()
 
     assert page.next().type == "reset"
-    streams.publish([update("one", 9)])
+    streams.conclude(updates=[update("one", 9)])
     assert page.next_done() == 9
 
 
@@ -206,12 +208,12 @@ def test_a_page_that_is_too_slow_starts_anew_and_holds_up_nobody(
     quick.wait_reset()
 
     for done in range(1, 21):
-        streams.publish([update("one", done)])
+        streams.conclude(updates=[update("one", done)])
         assert quick.next_done() == done
 
     seen = [next(slow)]
     assert seen[0].type == "reset"  # in place of all that it did not read
-    streams.publish([update("one", 21)])
+    streams.conclude(updates=[update("one", 21)])
     while '"done":21' not in seen[-1].data:
         seen.append(next(slow))
     assert len(seen) <= broadcast.BACKLOG + 1

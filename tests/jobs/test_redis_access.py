@@ -27,7 +27,7 @@ def test_streams_and_celery_go_through_tls(tls_redis: TlsRedis) -> None:
     beat = Heartbeat(worker="w", queue="q", host="h", pid=1, version="0", slots=1, running=[])
     dispatcher.make_group()
     worker.send([beat])
-    dispatcher.send_orders([("w", Order(type=OrderType.DRAIN))])
+    dispatcher.conclude(orders=[("w", Order(type=OrderType.DRAIN))])
     work = AssembleWork(params=SampleParams(), pieces=[])
     order = ShardOrder(job_id="j", shard_id="j-0", attempt=1, work=work)
     app = make_app(url, timeout_seconds=3)
