@@ -106,14 +106,15 @@ class Roster:
 
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""
+        on_the_way: dict[str, set[str]] = {}
+        for shard_id, sent in self.sent.items():
+            on_the_way.setdefault(sent.worker, set()).add(shard_id)
         free: list[tuple[int, str]] = []
         for name, known in self._workers.items():
             heartbeat = known.heartbeat
-            if heartbeat is None or not self.takes_work(name):
-                continue
-            on_the_way = {s for s, sent in self.sent.items() if sent.worker == name}
-            occupied = set(known.running) | on_the_way
-            free += [(len(occupied) + i, name) for i in range(heartbeat.slots - len(occupied))]
+            occupied = len(known.running.keys() | on_the_way.get(name, set()))
+            if heartbeat is not None and heartbeat.slots > occupied and self.takes_work(name):
+                free += [(occupied + i, name) for i in range(heartbeat.slots - occupied)]
         return [name for _, name in sorted(free)]
 
     def capabilities_of(self, worker: str) -> dict[str, Any]:

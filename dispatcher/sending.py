@@ -17,7 +17,7 @@ from jobs.contract import ErrorInfo, JobStatus
 from jobs.kinds import KINDS
 from jobs.kinds.references import require_checkpoint_row
 from jobs.messages import ShardOrder
-from jobs.pauses import ALL, pauses
+from jobs.pauses import ALL, paused_scopes
 from jobs.queue_order import (
     LONGEST_PAUSE,
     Runnable,
@@ -109,7 +109,7 @@ class Sender:
         slots = [self._slot(worker) for worker in self._roster.free_workers()]
         if not slots:
             return
-        paused = frozenset(pauses(session))
+        paused = paused_scopes(session)
         if ALL in paused:
             return
         while slots:  # kinds and broken shards leave slots free for shards further back

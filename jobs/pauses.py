@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from jobs.errors import PauseNotFoundError, ValidationError
 from jobs.kinds import KINDS
 from jobs.queue_contract import PauseView
-from jobs.tables import Pause
+from jobs.tables import PAUSES, Pause
 
 ALL = "all"  # the scope of a pause of the whole queue
 
@@ -17,6 +17,14 @@ ALL = "all"  # the scope of a pause of the whole queue
 def pauses(session: Session) -> Mapping[str, Pause]:
     """Scope → pause."""
     return {pause.scope: pause for pause in session.scalars(select(Pause).order_by(Pause.scope))}
+
+
+_SCOPES = select(PAUSES.c.scope)
+
+
+def paused_scopes(session: Session) -> frozenset[str]:
+    """What is paused: kinds, or `all`."""
+    return frozenset(session.scalars(_SCOPES))
 
 
 def pause(session: Session, scope: str, reason: str, by: str) -> Pause:
