@@ -62,7 +62,7 @@ def _run(*command: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, mebibytes: int = 16) -> Iterator[SmallDisk]:
+def small_disk(folder: Path, mebibytes: int = 48) -> Iterator[SmallDisk]:
     """Mount one over this folder, which is made; skip the test where that is not allowed."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
