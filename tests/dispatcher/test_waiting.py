@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatcher.recording import Outcome, Recorder
+from dispatcher.outcome import Outcome
+from dispatcher.recording import Recorder
 from dispatcher.roster import Roster
 from dispatcher.sending import Sender, Sending, shard_order
 from jobs import store
