@@ -61,8 +61,7 @@ def train(
 ) -> None:
     """Train to the limit; write the best weights, and the errors by tenth of T."""
     predictor = load_checkpoint(HERE / params["checkpoint_file"])
-    # What a job of an earlier version does not say has its default.
-    options = RegressorOptions(**{name: params[name] for name in OPTIONS if name in params})
+    options = RegressorOptions(**{n: params[n] for n in OPTIONS if n in params})  # or its default
     limit = TrainingLimit(**{name: params[name] for name in LIMITS})
     device = "cuda" if torch.cuda.is_available() else "cpu"
     how: dict[str, Any] = {"device": device, "dtype": dtype}
