@@ -87,7 +87,7 @@ class Sender:
     def repeat_unanswered(self, session: Session, sending: Sending) -> None:
         """Send again what no report answered, to another worker where there is one."""
         for shard_id, sent in self._roster.unanswered(self._resend_seconds).items():
-            shard = store.find_shard(session, shard_id)
+            shard = session.get(Shard, shard_id, populate_existing=True)
             if shard is None or shard.status != JobStatus.QUEUED or shard.sent_to is None:
                 del self._roster.sent[shard_id]
                 continue

@@ -108,12 +108,12 @@ def record_many(
         by_holder: of the holders of shards that run.
         max_losses: at which a shard fails.
     """
-    alike: dict[tuple[ReportStatus, bool], list[dict[str, Any]]] = {}
-    for report in (*first, *by_holder):
-        said = _said(report, max_losses)
-        alike.setdefault((report.status, bool(report.curves)), []).append(said)
+    said = [(report, _said(report, max_losses)) for report in (*first, *by_holder)]
     if first:
-        session.execute(statements.HOLD, [_said(report, max_losses) for report in first])
+        session.execute(statements.HOLD, [words for _, words in said[: len(first)]])
+    alike: dict[tuple[ReportStatus, bool], list[dict[str, Any]]] = {}
+    for report, words in said:
+        alike.setdefault((report.status, bool(report.curves)), []).append(words)
     for kind, rows in alike.items():
         session.execute(statements.record(*kind), rows)
 
