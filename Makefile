@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINNED := --constraint constraints.txt --build-constraint constraints.txt
+# One torch thread each: two beside another busy process are 4 to 8 times slower than one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 help:  ## Show these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,12 +22,12 @@ run: $(VENV)/.user  ## Start all and serve on http://127.0.0.1:8000
 
 test: setup  ## Run all tests (where it may, it installs Debian's redis-server and chromium)
 	@.ci/debian-packages
-	$(BIN)/pytest
+	$(PYTEST)
 
 chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
 	@.ci/debian-packages
-	$(BIN)/pytest tests/chaos tests/dispatcher/test_state_machine.py -m "thorough or not thorough" --hypothesis-profile=chaos
-	DARKROOM_TEST_DATABASE=postgresql $(BIN)/pytest tests/chaos tests/system/interleavings -m "chaos and not thorough"
+	$(PYTEST) tests/chaos tests/dispatcher/test_state_machine.py -m "thorough or not thorough" --hypothesis-profile=chaos
+	DARKROOM_TEST_DATABASE=postgresql $(PYTEST) tests/chaos tests/system/interleavings -m "chaos and not thorough"
 
 lint: setup  ## Check style and the direction of imports
 	$(BIN)/ruff check .

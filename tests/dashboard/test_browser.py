@@ -246,8 +246,7 @@ def test_a_dataset_is_uploaded_and_trained_on_without_script(bench, open_page, t
     assert bench.service.get_job(page.url.rpartition("/")[2]).retry_of == job.id
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1280, NARROWEST])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", NARROWEST)])
 def test_pages_fit_the_window_in_both_schemes(bench, open_page, screenshots, scheme, width):
     bench.worker_is_online()
     finished = bench.submit("Faces for the lecture", count=100, num_inference_steps=1000)
