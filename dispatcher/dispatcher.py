@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 BATCH = 500  # entries of the reports stream per pass
 SLOW_PASS_SECONDS = 5.0  # after such a pass nobody's silence counts
 REST = 1.0  # times as long as a pass took: under load the next one then has more to read at once
-LONGEST_REST_SECONDS = 0.05
+LONGEST_REST_SECONDS = 0.02
 SEND_TIMEOUT_SECONDS = 3.0
 HOUSEKEEPING_SECONDS = 30.0
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +17,7 @@ from jobs.queue_views import PLAYED_SHARDS
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0  # one play gives the estimates of all jobs
+MOST_KEPT = 10_000  # jobs of which it is known that they need no other
 
 
 class Forecaster:
@@ -25,11 +27,12 @@ class Forecaster:
         """Wait for jobs."""
         self._clock = clock
         self._new: set[str] = set()
+        self._kept: OrderedDict[str, None] = OrderedDict()
         self._next = clock()
 
     def note(self, session: Session, hinted: Iterable[str], started: Iterable[str]) -> None:
         """These jobs are new, or start; keep the estimates that can be made of them."""
-        self._new |= {*hinted, *started}
+        self._new |= {*hinted, *started} - self._kept.keys()
         if not self._new or self._clock() < self._next:
             return
         new, self._new = self._new, set()
@@ -43,4 +46,8 @@ class Forecaster:
         except Exception:  # no job depends on it
             log.exception("no estimates can be made")
             return
-        keep_first(session, {job: forecasts[job] for job in new & forecasts.keys()}, facts.now)
+        made = {job: forecasts[job] for job in new & forecasts.keys()}
+        keep_first(session, made, facts.now)
+        self._kept |= dict.fromkeys(made)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)

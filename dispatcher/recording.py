@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -202,15 +202,15 @@ class Recorder:
     def finish(self, session: Session, outcome: Outcome) -> None:
         """Keep what shards made, bring the touched jobs up, and stop what works for ended ones."""
         _keep_made(session, outcome)
-        for job_id in list(outcome.touched):
-            for changed in job_transitions.refresh_job(session, job_id)[1:]:  # ended with it
-                outcome.touch(changed, is_change=True)
+        for job_id in job_transitions.refresh_jobs(session, list(outcome.touched)):
+            outcome.touch(job_id, is_change=True)
         session.flush()
-        for job_id in outcome.touched.keys() | outcome.hinted:
-            self._look_at_job(session, job_id, outcome)
+        _look_at_jobs(session, outcome)
 
-    def finish_broken(self, session: Session, job_ids: Iterable[str], outcome: Outcome) -> None:
+    def finish_broken(self, session: Session, job_ids: Sequence[str], outcome: Outcome) -> None:
         """Jobs with a shard of which no message could be made fail, and are told of."""
+        if not job_ids:
+            return
         late = Outcome()
         for job_id in job_ids:
             late.touch(job_id, is_change=True)
@@ -218,12 +218,17 @@ class Recorder:
         outcome.orders += late.orders
         outcome.updates += late.updates
 
-    def _look_at_job(self, session: Session, job_id: str, outcome: Outcome) -> None:
-        job = session.get(Job, job_id, populate_existing=True)
-        if job is None:
-            return
+
+def _look_at_jobs(session: Session, outcome: Outcome) -> None:
+    """Tell how the jobs stand now, and stop what works for ended ones."""
+    job_ids = list(outcome.touched.keys() | outcome.hinted)
+    if not job_ids:
+        return
+    previews = _previews(session, job_ids)
+    rows = session.scalars(_LOOKED_AT, {"ids": job_ids}, execution_options=_ANEW)
+    for job in rows.all():
         if JobStatus(job.status).has_ended:
-            outcome.orders += _stop_orders(session, job_id)
+            outcome.orders += _stop_orders(session, job.id)
             judge(session, job)
         outcome.updates.append(
             JobUpdate(
@@ -231,10 +236,14 @@ class Recorder:
                 status=JobStatus(job.status),
                 status_seq=job.status_seq,
                 progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
-                previews=_previews(session, job_id),
-                shards_changed=outcome.touched.get(job_id, True),
+                previews=previews[job.id],
+                shards_changed=outcome.touched.get(job.id, True),
             )
         )
+
+
+_LOOKED_AT = select(Job).where(Job.id.in_(bindparam("ids", expanding=True)))
+_ANEW = {"populate_existing": True}
 
 
 def _keep_made(session: Session, outcome: Outcome) -> None:
@@ -278,17 +287,19 @@ def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
     ]
 
 
-_PREVIEWS = select(SHARDS.c.index, SHARDS.c.preview_version).where(
-    SHARDS.c.job_id == bindparam("of_job"),
+_PREVIEWS = select(SHARDS.c.job_id, SHARDS.c.index, SHARDS.c.preview_version).where(
+    SHARDS.c.job_id.in_(bindparam("of_jobs", expanding=True)),
     SHARDS.c.status == JobStatus.RUNNING.value,
     SHARDS.c.preview_version > 0,
 )
 
 
-def _previews(session: Session, job_id: str) -> dict[int, int]:
-    """Shard index → version of its preview, of the shards that run."""
-    rows = session.execute(_PREVIEWS, {"of_job": job_id})
-    return {index: version for index, version in rows}
+def _previews(session: Session, job_ids: Sequence[str]) -> Mapping[str, dict[int, int]]:
+    """Job → shard index → version of its preview, of the shards that run."""
+    previews: dict[str, dict[int, int]] = {job_id: {} for job_id in job_ids}
+    for job_id, index, version in session.execute(_PREVIEWS, {"of_jobs": job_ids}):
+        previews[job_id][index] = version
+    return previews
 
 
 def _order(order_type: OrderType, report: Report) -> Order:

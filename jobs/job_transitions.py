@@ -1,6 +1,7 @@
 """The state machine of jobs: a job follows its shards, and what waits for it follows the job."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -48,13 +49,40 @@ def refresh_job(session: Session, job_id: str) -> list[str]:
     Returns:
         The ids of the jobs that changed, this one first; none if it has ended before.
     """
-    counts: dict[str, int] = {}
-    done = 0
-    for shard_status, count, shard_done in session.execute(_COUNTS, {"of_job": job_id}):
-        counts[shard_status] = count
-        done += shard_done
-    status = _status_by(counts)
-    given: dict[str, Any] = {"of_job": job_id, "sum_done": done, "now": datetime.now(UTC)}
+    return _bring_up(session, job_id, _tally(session, [job_id])[job_id])
+
+
+def refresh_jobs(session: Session, job_ids: Collection[str]) -> list[str]:
+    """As `refresh_job` for each of them, with one look at all their shards.
+
+    Returns:
+        The ids of the jobs that ended because one of these failed.
+    """
+    tallies = _tally(session, job_ids)
+    each = [_bring_up(session, job_id, tallies[job_id]) for job_id in job_ids]
+    return [ended for changed_ones in each for ended in changed_ones[1:]]
+
+
+@dataclass
+class _Tally:
+    """How many shards of a job are in each status, and what they have done together."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+
+
+def _tally(session: Session, job_ids: Collection[str]) -> Mapping[str, _Tally]:
+    tallies = {job_id: _Tally() for job_id in job_ids}
+    rows = session.execute(_COUNTS, {"of_jobs": list(job_ids)}) if job_ids else ()
+    for job_id, shard_status, count, shard_done in rows:
+        tallies[job_id].counts[shard_status] = count
+        tallies[job_id].done += shard_done
+    return tallies
+
+
+def _bring_up(session: Session, job_id: str, tally: _Tally) -> list[str]:
+    status = _status_by(tally.counts)
+    given: dict[str, Any] = {"of_job": job_id, "sum_done": tally.done, "now": datetime.now(UTC)}
     if status is JobStatus.FAILED:
         given["first_error"] = _first_error(session, job_id)
     if not changed(session, _follow(status), given):
@@ -66,9 +94,9 @@ def refresh_job(session: Session, job_id: str) -> list[str]:
 
 
 _COUNTS = (
-    select(SHARDS.c.status, func.count(), func.sum(SHARDS.c.done))
-    .where(SHARDS.c.job_id == bindparam("of_job"))
-    .group_by(SHARDS.c.status)
+    select(SHARDS.c.job_id, SHARDS.c.status, func.count(), func.sum(SHARDS.c.done))
+    .where(SHARDS.c.job_id.in_(bindparam("of_jobs", expanding=True)))
+    .group_by(SHARDS.c.job_id, SHARDS.c.status)
 )
 
 

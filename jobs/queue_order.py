@@ -19,11 +19,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, union_all
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from jobs import store
 from jobs.contract import JobStatus
-from jobs.tables import JOBS, SHARDS, Job, Shard
+from jobs.tables import JOBS, SHARDS
 from jobs.usage import shares_of
 
 AHEAD_SECONDS = 10.0
@@ -163,51 +163,42 @@ def lane_query(runnable: Runnable) -> Select[*tuple[Any, ...]]:
     What assembles a job waits until all that it assembles has succeeded, a job until its parents
     have, and a shard that was handed back until its pause is over.
     """
-    sibling = aliased(Shard)
+    shard, sibling = SHARDS.c, SHARDS.alias().c
     unfinished = (
         select(sibling.id)
         .where(
-            sibling.job_id == Job.id,
-            sibling.index < Shard.index,
-            sibling.status != JobStatus.SUCCEEDED,
+            sibling.job_id == _JOB.id,
+            sibling.index < shard.index,
+            sibling.status != JobStatus.SUCCEEDED.value,
         )
         .exists()
     )
     query = (
         select(
-            Shard.id,
-            Shard.index,
-            Shard.kind,
-            Shard.attempt,
-            Shard.total,
-            Shard.image_count,
-            Job.id,
-            Job.kind,
-            Job.created_at,
-            Job.priority,
-            Job.submitter,
+            *(shard.id, shard.index, shard.kind, shard.attempt, shard.total, shard.image_count),
+            *(_JOB.id, _JOB.kind, _JOB.created_at, _JOB.priority, _JOB.submitter),
         )
-        .join(Shard, Shard.job_id == Job.id)
+        .join(SHARDS, shard.job_id == _JOB.id)
         .where(
-            Job.finished_at.is_(None),
-            Job.priority == bindparam("priority"),
-            Job.submitter == bindparam("submitter"),
-            Shard.status == JobStatus.QUEUED,
-            Shard.sent_to.is_(None),
-            Shard.not_before.is_(None)
-            | (Shard.not_before <= bindparam("now"))
-            | (Shard.not_before > bindparam("too_late")),
-            (Shard.kind != "assemble") | ~unfinished,
+            _JOB.finished_at.is_(None),
+            _JOB.priority == bindparam("priority"),
+            _JOB.submitter == bindparam("submitter"),
+            shard.status == JobStatus.QUEUED.value,
+            shard.sent_to.is_(None),
+            shard.not_before.is_(None)
+            | (shard.not_before <= bindparam("now"))
+            | (shard.not_before > bindparam("too_late")),
+            (shard.kind != "assemble") | ~unfinished,
             ~store.waits_for_parents(),
         )
-        .order_by(Job.created_at, Job.id, Shard.index)
+        .order_by(_JOB.created_at, _JOB.id, shard.index)
         .offset(bindparam("read"))
         .limit(bindparam("wanted"))
     )
     if runnable.paused:
-        query = query.where(Job.kind.not_in(runnable.paused))
+        query = query.where(_JOB.kind.not_in(runnable.paused))
     if runnable.kinds is not None:
-        query = query.where(Job.kind.in_(runnable.kinds) | Shard.kind.in_(runnable.kinds))
+        query = query.where(_JOB.kind.in_(runnable.kinds) | shard.kind.in_(runnable.kinds))
     return query
 
 

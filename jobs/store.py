@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, select, tuple_
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.messages import ArtifactRecord
-from jobs.tables import Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload
+from jobs.tables import ARTIFACTS, Artifact, Checkpoint, Dataset, Job, JobParent, Shard, Upload
 
 
 def new_id() -> str:
@@ -124,19 +124,21 @@ class Made(NamedTuple):
 def add_artifacts(session: Session, made: Sequence[Made]) -> None:
     """Keep what shards made, in place of anything that was kept of them."""
     shards = [each.shard_id for each in made]
-    session.execute(delete(Artifact).where(Artifact.shard_id.in_(shards)))
+    session.execute(_FORGET_ARTIFACTS, {"of_shards": shards})
     now = datetime.now(UTC)
-    session.add_all(
-        Artifact(
-            id=new_id(),
-            job_id=each.job_id,
-            shard_id=each.shard_id,
-            created_at=now,
-            **record.model_dump(mode="json", exclude={"details"}),
-        )
+    rows = [
+        {"id": new_id(), "job_id": each.job_id, "shard_id": each.shard_id, "created_at": now}
+        | record.model_dump(mode="json", exclude={"details"})
         for each in made
         for record in each.records
-    )
+    ]
+    if rows:
+        session.execute(insert(ARTIFACTS), rows)
+
+
+_FORGET_ARTIFACTS = delete(ARTIFACTS).where(
+    ARTIFACTS.c.shard_id.in_(bindparam("of_shards", expanding=True))
+)
 
 
 def artifacts_of(session: Session, job_id: str) -> Sequence[tuple[Artifact, Shard]]:

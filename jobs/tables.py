@@ -281,4 +281,4 @@ def _table(of: type[Base]) -> Table:
 
 # For statements that need no objects: they take half as long.
 JOBS, SHARDS, WORKERS = (_table(each) for each in (Job, Shard, Worker))
-PAUSES, TIMINGS = _table(Pause), _table(Timing)
+PAUSES, TIMINGS, ARTIFACTS, USAGES = (_table(each) for each in (Pause, Timing, Artifact, Usage))

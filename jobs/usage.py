@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from jobs.tables import Usage
+from jobs.tables import USAGES, Usage
+from jobs.transitions import changed
 
 HALF_LIFE = timedelta(hours=4)
 
@@ -33,12 +34,16 @@ def decayed(seconds: float, since: datetime, now: datetime) -> float:
 def shares_of(session: Session, submitters: Iterable[str], now: datetime) -> Mapping[str, Share]:
     """The share of each of these submitters."""
     names = set(submitters)
-    rows = session.scalars(select(Usage).where(Usage.submitter.in_(names))) if names else ()
     known = {
-        row.submitter: Share(decayed(row.device_seconds, row.updated_at, now), row.served_at)
-        for row in rows
+        submitter: Share(decayed(seconds, since, now), served_at)
+        for submitter, seconds, since, served_at in session.execute(_USED, {"names": list(names)})
     }
     return {name: known.get(name, Share()) for name in names}
+
+
+_USED = select(
+    *(USAGES.c.submitter, USAGES.c.device_seconds, USAGES.c.updated_at, USAGES.c.served_at)
+).where(USAGES.c.submitter.in_(bindparam("names", expanding=True)))
 
 
 def usage_of_all(session: Session, now: datetime, least: float = 1.0) -> list[tuple[str, float]]:
@@ -59,7 +64,15 @@ def add_usage(session: Session, seconds: Mapping[str, float], now: datetime) -> 
 def note_served(session: Session, submitters: Iterable[str], now: datetime) -> None:
     """A shard of each of these submitters is sent."""
     for submitter in set(submitters):
-        _row(session, submitter, now).served_at = now
+        if not changed(session, _SERVED, {"whose": submitter, "now": now}):
+            _row(session, submitter, now).served_at = now
+
+
+_SERVED = (
+    update(USAGES)
+    .where(USAGES.c.submitter == bindparam("whose"))
+    .values(served_at=bindparam("now", type_=USAGES.c.served_at.type))
+)
 
 
 def _row(session: Session, submitter: str, now: datetime) -> Usage:

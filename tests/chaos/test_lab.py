@@ -53,7 +53,8 @@ def test_1_a_shard_that_outlives_every_visibility_timeout_runs_once(system, subm
     job = submit(400)
     system.wait_done(job.id, 1)
     hasty = make_app(system.settings.redis_url)  # of all who share a broker, the hastiest restores
-    hasty.conf.broker_transport_options["visibility_timeout"] = VISIBILITY_SECONDS
+    options = {"visibility_timeout": VISIBILITY_SECONDS, "ack_emulation": True}  # as Celery has it
+    hasty.conf.broker_transport_options.update(options)
     swept_while_running = 0
     with hasty.connection_for_write() as connection, connection.channel() as channel:
         while not system.job(job.id).status.has_ended:
