@@ -26,8 +26,8 @@ test: setup  ## Run all tests (where it may, it installs Debian's redis-server a
 
 chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
 	@.ci/debian-packages
-	$(PYTEST) tests/chaos tests/dispatcher/test_state_machine.py -m "thorough or not thorough" --hypothesis-profile=chaos
-	DARKROOM_TEST_DATABASE=postgresql $(PYTEST) tests/chaos tests/system/interleavings -m "chaos and not thorough"
+	DARKROOM_TEST_DATABASE=both $(PYTEST) -m "thorough or not thorough" --hypothesis-profile=chaos \
+		tests/chaos tests/dispatcher/test_state_machine.py tests/system/interleavings/test_dispatcher_*.py
 
 lint: setup  ## Check style and the direction of imports
 	$(BIN)/ruff check .

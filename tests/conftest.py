@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 10.0
 TEST_DATABASE = "DARKROOM_TEST_DATABASE"
 DATABASES = ("sqlite", "postgresql")
+BOTH = "both"
 
 settings.register_profile("chaos", print_blob=True)
 
@@ -121,18 +122,33 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is marked so on both databases, unless the environment says which."""
-    is_marked = metafunc.definition.get_closest_marker("both_databases") is not None
-    if is_marked and "database_kind" in metafunc.fixturenames and TEST_DATABASE not in os.environ:
+    """Run what is marked so on both databases, unless the environment says which.
+
+    BOTH there runs all attacks on both but the thorough ones, which go to SQLite.
+    """
+    asked = os.environ.get(TEST_DATABASE)
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    is_attack = "chaos" in marks and "thorough" not in marks
+    is_for_both = "both_databases" in marks if asked is None else asked == BOTH and is_attack
+    if is_for_both and "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", DATABASES)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what tests have to tell (`record_property("told", …)`), failed or not."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for told in (value for name, value in report.user_properties if name == "told"):
+                terminalreporter.write_line(str(told))
 
 
 @pytest.fixture
 def database_kind() -> str:
     """On which database this test runs: DARKROOM_TEST_DATABASE puts all of them on one."""
     kind = os.environ.get(TEST_DATABASE, "sqlite")
-    assert kind in DATABASES, f"{TEST_DATABASE} must be one of {DATABASES}, not {kind!r}"
-    return kind
+    allowed = (*DATABASES, BOTH)
+    assert kind in allowed, f"{TEST_DATABASE} must be one of {allowed}, not {kind!r}"
+    return "sqlite" if kind == BOTH else kind
 
 
 @pytest.fixture(scope="session")
