@@ -27,7 +27,7 @@ test: setup  ## Run all tests (where it may, it installs Debian's redis-server a
 chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
 	@.ci/debian-packages
 	DARKROOM_TEST_DATABASE=both $(PYTEST) -m "thorough or not thorough" --hypothesis-profile=chaos \
-		tests/chaos tests/dispatcher/test_state_machine.py tests/system/interleavings/test_dispatcher_*.py
+		tests/chaos tests/dispatcher/test_state_machine.py
 
 lint: setup  ## Check style and the direction of imports
 	$(BIN)/ruff check .

@@ -278,7 +278,7 @@ def test_every_story_ends_well(stocked_file):
     run_state_machine_as_test(
         story,
         settings=settings(
-            max_examples=150 if is_long else 25,
+            max_examples=100 if is_long else 25,
             stateful_step_count=80 if is_long else 50,
             derandomize=not is_long,  # the same stories in every ordinary run
             deadline=None,

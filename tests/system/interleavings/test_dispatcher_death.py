@@ -12,7 +12,7 @@ import pytest
 from jobs.broadcast import Broadcaster
 from jobs.messages import ReportStatus
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.both_databases]
 
 PROGRAM = """
 import os, signal
