@@ -17,7 +17,7 @@ ENGINE_NOTICED_SECONDS = 2.0
 WORKER_NOTICED_SECONDS = 25.0
 COMPUTED_AGAIN_SECONDS = 10.0
 ENDED_SECONDS = 30.0
-IMAGES = 4
+IMAGES = 12
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ def test_each_program_ends_when_it_is_asked_and_nothing_is_lost(
     system, job, serve_web, web_settings, shard
 ):
     dispatcher = system.start_dispatcher()
-    worker = system.start_worker()
     web = serve_web(web_settings)
-    system.wait_done(job.id, IMAGES)
     with httpx.Client(base_url=web.url, timeout=20) as http:
         seconds_until(lambda: is_ready(http), 30)
+        worker = system.start_worker()  # last: its job must be under way when it is asked
+        system.wait_done(job.id, IMAGES)
         with http.stream("GET", f"/api/v1/jobs/{job.id}/events") as events:  # an open page
             assert next(events.iter_lines()) is not None
 
