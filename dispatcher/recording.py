@@ -2,17 +2,16 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dispatcher.metering import Meter
 from dispatcher.outcome import Outcome
 from dispatcher.roster import Roster
+from dispatcher.telling import tell_of_jobs
 from jobs import __version__, job_transitions, store, transitions
-from jobs.contract import ArtifactRole, JobStatus, JobUpdate, Progress
-from jobs.estimates import judge
+from jobs.contract import ArtifactRole
 from jobs.messages import (
     PROTOCOL,
     Heartbeat,
@@ -24,7 +23,7 @@ from jobs.messages import (
     Stranger,
 )
 from jobs.standings import ShardFacts, Standings
-from jobs.tables import SHARDS, Job, Shard
+from jobs.tables import Job
 from jobs.timings import amount_of, device_words, timing_of
 from jobs.transitions import Recorded
 from jobs.views import unit_of
@@ -205,7 +204,7 @@ class Recorder:
         for job_id in job_transitions.refresh_jobs(session, list(outcome.touched)):
             outcome.touch(job_id, is_change=True)
         session.flush()
-        _look_at_jobs(session, outcome)
+        tell_of_jobs(session, outcome)
 
     def finish_broken(self, session: Session, job_ids: Sequence[str], outcome: Outcome) -> None:
         """Jobs with a shard of which no message could be made fail, and are told of."""
@@ -217,33 +216,6 @@ class Recorder:
         self.finish(session, late)
         outcome.orders += late.orders
         outcome.updates += late.updates
-
-
-def _look_at_jobs(session: Session, outcome: Outcome) -> None:
-    """Tell how the jobs stand now, and stop what works for ended ones."""
-    job_ids = list(outcome.touched.keys() | outcome.hinted)
-    if not job_ids:
-        return
-    previews = _previews(session, job_ids)
-    rows = session.scalars(_LOOKED_AT, {"ids": job_ids}, execution_options=_ANEW)
-    for job in rows.all():
-        if JobStatus(job.status).has_ended:
-            outcome.orders += _stop_orders(session, job.id)
-            judge(session, job)
-        outcome.updates.append(
-            JobUpdate(
-                job_id=job.id,
-                status=JobStatus(job.status),
-                status_seq=job.status_seq,
-                progress=Progress(done=job.done, total=job.total, unit=unit_of(job)),
-                previews=previews[job.id],
-                shards_changed=outcome.touched.get(job.id, True),
-            )
-        )
-
-
-_LOOKED_AT = select(Job).where(Job.id.in_(bindparam("ids", expanding=True)))
-_ANEW = {"populate_existing": True}
 
 
 def _keep_made(session: Session, outcome: Outcome) -> None:
@@ -270,36 +242,6 @@ def _stop_unless_it_may_run(
     if not standings.may_run(*attempt, worker):
         order = Order(type=OrderType.STOP, shard_id=attempt[0], attempt=attempt[1])
         outcome.orders.append((worker, order))
-
-
-def _stop_orders(session: Session, job_id: str) -> list[tuple[str, Order]]:
-    """To whoever may still work for a job that has ended."""
-    rows = session.execute(
-        select(Shard.id, Shard.attempt, Shard.holder, Shard.sent_to).where(
-            Shard.job_id == job_id,
-            Shard.status == JobStatus.CANCELED,
-            Shard.holder.is_not(None) | Shard.sent_to.is_not(None),
-        )
-    )
-    return [
-        (str(holder or sent_to), Order(type=OrderType.STOP, shard_id=shard_id, attempt=attempt))
-        for shard_id, attempt, holder, sent_to in rows
-    ]
-
-
-_PREVIEWS = select(SHARDS.c.job_id, SHARDS.c.index, SHARDS.c.preview_version).where(
-    SHARDS.c.job_id.in_(bindparam("of_jobs", expanding=True)),
-    SHARDS.c.status == JobStatus.RUNNING.value,
-    SHARDS.c.preview_version > 0,
-)
-
-
-def _previews(session: Session, job_ids: Sequence[str]) -> Mapping[str, dict[int, int]]:
-    """Job → shard index → version of its preview, of the shards that run."""
-    previews: dict[str, dict[int, int]] = {job_id: {} for job_id in job_ids}
-    for job_id, index, version in session.execute(_PREVIEWS, {"of_jobs": job_ids}):
-        previews[job_id][index] = version
-    return previews
 
 
 def _order(order_type: OrderType, report: Report) -> Order:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
 from jobs.contract import ACTIVE_VALUES, ErrorInfo, JobStatus
+from jobs.database import changed
 from jobs.tables import Job, JobParent, Shard
 
 PARENT_FAILED, PARENT_CANCELED = "parent_failed", "parent_canceled"
@@ -52,7 +51,8 @@ def _end_child(session: Session, parent: Job, child_id: str) -> bool:
     ending = aliased(Job)
     has_ended_so = select(ending.id).where(ending.id == parent.id, ending.status == parent.status)
     now = datetime.now(UTC)
-    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # of an UPDATE
+    has_ended = changed(
+        session,
         update(Job)
         .where(Job.id == child_id, Job.status.in_(ACTIVE_VALUES), has_ended_so.exists())
         .values(
@@ -60,9 +60,9 @@ def _end_child(session: Session, parent: Job, child_id: str) -> bool:
             error=_error_of_child(parent).model_dump(mode="json"),
             finished_at=now,
             status_seq=Job.status_seq + 1,
-        )
+        ),
     )
-    if result.rowcount != 1:
+    if not has_ended:
         return False
     session.execute(
         update(Shard)

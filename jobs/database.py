@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from jobs.database_url import backend_of
@@ -73,3 +75,9 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
         self._reader.dispose()
+
+
+def changed(session: Session, statement: Any, given: Mapping[str, Any] | None = None) -> bool:
+    """Run an UPDATE whose guard names one row; whether it held."""
+    result: CursorResult[Any] = session.execute(statement, given)  # type: ignore[assignment]  # of an UPDATE
+    return result.rowcount == 1

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from jobs.children import end_children
 from jobs.contract import ACTIVE_VALUES, JobStatus
+from jobs.database import changed
 from jobs.tables import JOBS, SHARDS, Job, Shard
-from jobs.transitions import changed
 
 
 def cancel_job(session: Session, job_id: str) -> list[str]:

@@ -12,17 +12,17 @@ report of an attempt that is recorded makes its worker the holder; every later c
 says whether it did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from jobs import shard_statements as statements
 from jobs.contract import ACTIVE_VALUES, ErrorInfo
+from jobs.database import changed
 from jobs.messages import Report, ReportStatus
 from jobs.tables import Job, Shard
 
@@ -41,12 +41,6 @@ class Recorded:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def changed(session: Session, statement: Any, given: Mapping[str, Any] | None = None) -> bool:
-    """Run an UPDATE whose guard names one row; whether it held."""
-    result: CursorResult[Any] = session.execute(statement, given)  # type: ignore[assignment]  # of an UPDATE
-    return result.rowcount == 1
 
 
 def _of(shard_id: str, attempt: int, **more: Any) -> dict[str, Any]:

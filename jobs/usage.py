@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from jobs.database import changed
 from jobs.tables import USAGES, Usage
-from jobs.transitions import changed
 
 HALF_LIFE = timedelta(hours=4)
 
