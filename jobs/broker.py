@@ -42,7 +42,7 @@ def make_app(redis_url: str, *, timeout_seconds: float = 15) -> Celery:
         broker_use_ssl=celery_tls(redis_url),
         broker_transport_options={
             "global_keyprefix": KEY_PREFIX,
-            "ack_emulation": False,  # no list in Redis of what is on its way: see the resending
+            "ack_emulation": False,  # what no report answers the dispatcher sends again
             "health_check_interval": 10,
             "socket_keepalive": True,
             "socket_connect_timeout": min(5, timeout_seconds),
