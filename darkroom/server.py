@@ -1,12 +1,17 @@
 """The WSGI server of `darkroom web`: one process, many threads, since an open page holds one."""
 
+import logging
+import threading
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from darkroom.web import create_app
+from jobs.redis_access import RedisRefusedError, check_redis
 from jobs.settings import WebSettings
+
+log = logging.getLogger(__name__)
 
 SPARE_CONNECTIONS = 512  # idle keep-alive connections beside the busy ones
 SECONDS_TO_END = 5  # for requests that run at SIGTERM
@@ -38,5 +43,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """Build the application, in the process that serves it."""
-        return create_app(self._settings)
+        """Build the application, in the process that serves it.
+
+        A thread that speaks TLS must not be begun before gunicorn forks that process: a lock of
+        OpenSSL that it holds at that moment is held there for ever, and no request is answered.
+        """
+        app = create_app(self._settings)
+        # Jobs are taken all the same, as they are while Redis is away.
+        threading.Thread(
+            target=_look_at_redis, args=[self._settings.redis_url], daemon=True
+        ).start()
+        return app
+
+
+def _look_at_redis(redis_url: str) -> None:
+    try:
+        check_redis(redis_url)
+    except RedisRefusedError as error:
+        log.error("%s", error)

@@ -38,6 +38,7 @@ def make_app(redis_url: str, *, timeout_seconds: float = 15) -> Celery:
         worker_proc_alive_timeout=60.0,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # Redis refuses, its disk being full: that may end
         broker_pool_acquire_timeout=5,
         broker_use_ssl=celery_tls(redis_url),
         broker_transport_options={

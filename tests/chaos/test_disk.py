@@ -158,13 +158,16 @@ def test_a_full_disk_of_redis_only_makes_jobs_wait(
     with small_disk(tmp_path / "redis", 8) as disk:
         redis_server.start()
         system.start_dispatcher()
-        system.start_worker()
+        worker = system.start_worker()
         with disk.full():
             fill(redis_server, eventually)
             job = system.submit(checkpoint=checkpoint, count=2, num_inference_steps=5)
             assert job.status == "queued"
+            lost = "Connection to broker lost"  # Redis refuses the consumer's own question, too
+            eventually(lambda: lost in system.logs(), 20, "for the worker to be refused")
 
         assert system.wait_ended(job.id).status == "succeeded"
+        assert worker.process.poll() is None  # the same one waited: it was not started again
         system.close()
         redis_server.stop()
 

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from flask.testing import FlaskClient
 
@@ -74,6 +76,19 @@ def test_port_0_is_told_in_the_log(web_settings: WebSettings, tmp_path: Path) ->
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_the_process_that_forks_has_one_thread(web_settings: WebSettings, serve_web: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # what looks at Redis waits for it
+        redis_url = f"rediss://127.0.0.1:{silent.getsockname()[1]}/0"
+        server = serve_web(web_settings.model_copy(update={"redis_url": redis_url}))
+        answer = httpx.get(f"{server.url}/healthz", timeout=20)
+        forking = psutil.Process(server.process.pid)
+        (serving,) = forking.children()
+
+        assert answer.status_code == 200
+        assert forking.num_threads() == 1
+        assert serving.num_threads() > 1
 
 
 def test_it_refuses_to_start_where_strangers_could_come_in(tmp_path: Path) -> None:
