@@ -35,6 +35,7 @@ class Setback:
 
     index: int
     lost_by: str | None  # the worker whose loss is the newest
+    loss: str  # the code of that loss: whether it was the worker or its engine
     returned_by: str | None
     not_before: datetime | None
 
@@ -166,10 +167,12 @@ class QueueFacts:
 
 
 def _setback(shard: Shard) -> Setback:
-    details = (shard.error or {}).get("details", {})
+    error = shard.error or {}
+    worker = error.get("details", {}).get("worker", "that held it")
     return Setback(
         index=shard.index,
-        lost_by=str(details.get("worker", "that held it")) if shard.losses else None,
+        lost_by=str(worker) if shard.losses else None,
+        loss=str(error.get("code", "")),
         returned_by=shard.returned_by,
         not_before=shard.not_before,
     )

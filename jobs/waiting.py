@@ -8,6 +8,11 @@ from jobs.queue_facts import QueueFacts, Setback
 from jobs.queue_order import LONGEST_PAUSE
 from jobs.tables import Job
 
+LOSSES = {  # by code, where the worker itself goes on
+    "engine_died": "the engine of worker {} died",
+    "engine_hung": "the engine of worker {} hung",
+}
+
 
 def waiting_reason(job: Job, facts: QueueFacts) -> str | None:
     """Why a job, or some of the shards of one that runs, wait; None if nothing does."""
@@ -96,7 +101,8 @@ def _setback_words(job: Job, setback: Setback, before: int | None, facts: QueueF
             f"in {seconds} s."
         )
     if setback.lost_by:
-        again = f"{what} is sent again after worker {setback.lost_by} died"
+        lost = LOSSES.get(setback.loss, "worker {} died").format(setback.lost_by)
+        again = f"{what} is sent again after {lost}"
     else:
         again = f"{what} is sent again after worker {setback.returned_by} handed it back"
     if before == 0:

@@ -139,6 +139,20 @@ def test_setbacks_are_told_with_the_worker_and_the_time(submit, reason, online, 
     assert reason(job) == "Shard 1 was handed back by worker z, and is sent again in 8 s."
 
 
+@pytest.mark.parametrize(("code", "what"), [("engine_died", "died"), ("engine_hung", "hung")])
+def test_of_a_lost_engine_nobody_is_told_that_its_worker_died(
+    submit, reason, online, report, code, what
+):
+    job = submit()
+    online()
+    report(f"{job}-0", 1, ReportStatus.RUNNING)
+    lost = ErrorInfo(code=code, message="the engine", details={"worker": "y"})
+    report(f"{job}-0", 1, ReportStatus.LOST, seq=10, error=lost)
+    assert reason(job) == (
+        f"Shard 0 is sent again after the engine of worker y {what}, and waits for a free worker."
+    )
+
+
 def test_an_hour_of_a_wrong_clock_delays_no_shard(submit, reason, online, database):
     job = submit()
     online()
