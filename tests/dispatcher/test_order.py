@@ -30,10 +30,10 @@ class Bench:
         self.sender = Sender(self.roster, 1000, lambda: NOW)
         self._made = 0
 
-    def submit(self, submitter="ada", count=25, priority=0, kind="sample"):
+    def submit(self, submitter="ada", count=25, priority=0, **params):
         request = SampleJob(
-            kind=kind,
-            params=SampleParams(count=count, num_inference_steps=1),
+            kind="sample",
+            params=SampleParams(count=count, num_inference_steps=1, **params),
             priority=priority,
         )
         job = self.service.submit(request, submitter).job.id
@@ -168,8 +168,7 @@ def test_a_drained_worker_gets_nothing_before_its_heartbeat_says_so(bench):
 
 def test_a_shard_whose_checkpoint_is_gone_fails_and_the_others_go(bench, native_file):
     checkpoint = bench.service.import_checkpoint(native_file, "lost").id
-    request = SampleJob(kind="sample", params=SampleParams(checkpoint=checkpoint, count=1))
-    broken = bench.service.submit(request, "ada").job.id
+    broken = bench.submit("ada", checkpoint=checkpoint)
     whole = bench.submit("bob")
     with bench.database.write() as session:
         session.delete(session.get_one(Checkpoint, checkpoint))
@@ -198,6 +197,6 @@ def test_device_time_is_charged_to_whom_it_runs_for(bench):
     meter.tick(held)
     meter.tick(held)
     with bench.database.write() as session:
-        meter.flush(session, NOW)
+        meter.flush(session, datetime.now(UTC))  # by which it fades until it is read
     usage = {each.submitter: each.device_seconds for each in bench.service.queue().usage}
     assert usage == pytest.approx({"ada": 20.0, "bob": 10.0}, rel=0.01)
