@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINNED := --constraint constraints.txt --build-constraint constraints.txt
-# One torch thread each: two beside another busy process are 4 to 8 times slower than one, which spin
-# while they wait for each other, and those of the tests that need two do not.
+# One torch thread each: two spin while they wait for each other, and beside another busy process are
+# 4 to 8 times slower than one. Where a test needs two, they do not spin.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 help:  ## Show these commands

@@ -62,16 +62,16 @@ class Program:
     def __init__(
         self, command: list[str], environment: dict[str, str], log: Path, line: int
     ) -> None:
-        self._log = log.open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "darkroom", "--lifeline", str(line), *command],
-            env=os.environ | environment,
-            pass_fds=[line],  # it ends with the test, also when that is killed
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "darkroom", "--lifeline", str(line), *command],
+                env=os.environ | environment,
+                pass_fds=[line],  # it ends with the test, also when that is killed
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -83,15 +83,12 @@ class Program:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(10)
-        self._log.close()
 
     def stop(self, seconds: float = 30.0) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-        code = self.process.wait(seconds)
-        self._log.close()
-        return code
+        return self.process.wait(seconds)
 
 
 class System:
