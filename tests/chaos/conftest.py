@@ -8,13 +8,12 @@ from tests.system.conftest import (
     scripted_worker,
     system,
 )
-from tests.system.interleavings.conftest import engine_of, shard, shard_row, wait_for
+from tests.system.interleavings.conftest import shard, shard_row, wait_for
 
 __all__ = [
     "_eventually",
     "checkpoint",
     "checkpoint_file",
-    "engine_of",
     "proxy",
     "scripted_worker",
     "shard",

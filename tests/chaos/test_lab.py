@@ -147,14 +147,14 @@ def test_4_a_message_lost_on_its_way_is_sent_again(
 
 
 def test_6_a_killed_engine_is_a_loss_and_its_shard_goes_on(
-    system, submit, engine_of, shard, shard_row, wait_for
+    system, submit, shard, shard_row, wait_for
 ):
     system.start_dispatcher()
     worker = system.start_worker(**QUICK)
     job = submit(250)
     wait_for(lambda: shard_row(f"{job.id}-0").saved_step, 20, "for a saved step")
 
-    engine_of(worker).kill()
+    worker.engine().kill()
 
     assert system.wait_ended(job.id).status == "succeeded"
     first, assembling = system.service.list_shards(job.id)

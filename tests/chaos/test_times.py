@@ -34,12 +34,12 @@ def seconds_until(ask: Callable[[], bool], most: float) -> float:
     return time.monotonic() - began
 
 
-def test_a_killed_engine_is_noticed_at_once(system, job, engine_of, shard):
+def test_a_killed_engine_is_noticed_at_once(system, job, shard):
     system.start_dispatcher()
     worker = system.start_worker()
     system.wait_done(job.id, IMAGES)
 
-    engine_of(worker).kill()
+    worker.engine().kill()
 
     noticed = seconds_until(lambda: shard(job).losses == 1, 30)
     assert noticed <= ENGINE_NOTICED_SECONDS
@@ -59,7 +59,7 @@ def test_a_dead_worker_is_noticed_after_its_lease(system, job, shard):
 
 
 @pytest.mark.thorough
-def test_little_is_computed_again(system, job, engine_of, shard, shard_row):
+def test_little_is_computed_again(system, job, shard, shard_row):
     system.start_dispatcher()
     worker = system.start_worker()
     system.wait_done(job.id, 1)
@@ -69,7 +69,7 @@ def test_little_is_computed_again(system, job, engine_of, shard, shard_row):
         reached.append((time.monotonic(), shard(job).progress.done // IMAGES))
         time.sleep(0.1)
     killed_at = time.monotonic()
-    engine_of(worker).kill()
+    worker.engine().kill()
     seconds_until(lambda: shard(job).losses == 1, 30)
 
     saved = shard_row(shard(job).id).saved_step

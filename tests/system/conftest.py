@@ -1,8 +1,10 @@
 """A whole system of real processes around one database, and workers whose words are scripted."""
 
 import base64
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 import torch
 
@@ -77,6 +80,17 @@ class Program:
     def pid(self) -> int:
         return self.process.pid
 
+    def engine(self) -> psutil.Process:
+        """The engine process of this worker."""
+        return eventually(self._living_engine, 30, "for an engine")
+
+    def _living_engine(self) -> psutil.Process | None:
+        for child in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.Error):
+                if "worker.engine" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                    return child
+        return None
+
     def send(self, how: signal.Signals) -> None:
         self.process.send_signal(how)
 
@@ -84,10 +98,13 @@ class Program:
         self.process.kill()
         self.process.wait(10)
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def ask_to_end(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
+
+    def stop(self, seconds: float = 30.0) -> int:
+        self.ask_to_end()
         return self.process.wait(seconds)
 
 
@@ -157,6 +174,16 @@ class System:
         (images,) = [a for a in artifacts if a.shard is None and a.role == "images"]
         return self.service.read_artifact(images.id)
 
+    def saved_steps(self, job_id: str) -> list[int]:
+        """The steps of the states that are kept of a job, the lowest first."""
+        folder = Path(self.settings.artifacts_url) / "jobs" / job_id
+        return sorted(int(p.stem.split("-")[1]) for p in folder.glob("*/*/state-*.safetensors"))
+
+    def resumed_steps(self, of: str) -> list[int]:
+        """The steps at which a job, or a shard, was gone on with instead of begun anew."""
+        found = re.findall(rf"{of}\S* goes on from step (\d+)", self.logs())
+        return [int(step) for step in found]
+
     def logs(self) -> str:
         return "\n".join(
             f"== {path.name}\n{path.read_text(errors='replace')}"
@@ -164,9 +191,10 @@ class System:
         )
 
     def close(self) -> None:
-        for program in reversed(self._programs):
-            if program.process.poll() is None:
-                program.stop()
+        for program in self._programs:
+            program.ask_to_end()
+        for program in self._programs:
+            program.stop()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import numpy as np
 import numpy.typing as npt
-import psutil
 import pytest
 import torch
 
@@ -27,7 +26,7 @@ from synthetic import synthetic_faces
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
-STEPS = 200
+STEPS = 120
 PATIENCE = 300.0  # seconds; a busy machine needs most of them
 TINY = {
     "width": 8,
@@ -86,27 +85,8 @@ def assert_undisturbed(found: Weights) -> None:
         assert np.array_equal(found[name], weight), name
 
 
-def engine_of(worker) -> psutil.Process:
-    (engine,) = [
-        child
-        for child in psutil.Process(worker.pid).children(recursive=True)
-        if "worker.engine" in child.cmdline()
-    ]
-    return engine
-
-
-def saved_steps(system, job_id: str) -> list[int]:
-    folder = Path(system.settings.artifacts_url) / "jobs" / job_id
-    return sorted(int(p.stem.split("-")[1]) for p in folder.glob("*/*/state-*.safetensors"))
-
-
-def resumed_steps(system, job_id: str) -> list[int]:
-    found = re.findall(rf"{job_id}\S* goes on from step (\d+)", system.logs())
-    return [int(step) for step in found]
-
-
 def has_saved_after(system, job_id: str, step: int) -> Callable[[], bool]:
-    return lambda: any(saved > step for saved in saved_steps(system, job_id))
+    return lambda: any(saved > step for saved in system.saved_steps(job_id))
 
 
 @pytest.mark.chaos
@@ -116,13 +96,13 @@ def test_a_training_is_the_same_whoever_is_killed(system, eventually, tmp_path):
     job = submit(system, "train_ddpm", **TINY)
 
     eventually(has_saved_after(system, job.id, 0), PATIENCE, "for a saved state")
-    engine_of(worker).send_signal(signal.SIGKILL)
+    worker.engine().send_signal(signal.SIGKILL)
     eventually(has_saved_after(system, job.id, STEPS // 2), PATIENCE, "for the second half")
     worker.kill()
     system.start_worker(wait=False, **LIVELY)
 
     succeed(system, job.id)
-    first, second = resumed_steps(system, job.id)
+    first, second = system.resumed_steps(job.id)
     assert 0 < first < second < STEPS
     (shard,) = system.service.list_shards(job.id)
     assert shard.attempt == 3
@@ -146,12 +126,12 @@ def test_a_canceled_training_ends_at_once_and_a_retry_of_it_can_be_handed_back(
     system.wait_done(retry.id, STEPS // 4, PATIENCE)  # so the slot is free again
     assert system.job(job.id).progress.done < STEPS
     assert worker.stop() == 0  # SIGTERM
-    (saved,) = saved_steps(system, retry.id)
+    (saved,) = system.saved_steps(retry.id)
     assert saved >= STEPS // 4
     system.start_worker(wait=False, **slowly)
 
     succeed(system, retry.id)
-    assert resumed_steps(system, retry.id) == [saved]
+    assert system.resumed_steps(retry.id) == [saved]
     (shard,) = system.service.list_shards(retry.id)
     assert (shard.attempt, shard.losses) == (2, 0)
     assert_undisturbed(weights_of(system, retry.id, tmp_path))

@@ -1,11 +1,9 @@
 """A dispatcher that the test moves pass by pass, and handles on processes."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-import psutil
 import pytest
 
 from dispatcher.dispatcher import Dispatcher
@@ -91,17 +89,3 @@ def shard_row(web_settings: WebSettings) -> Iterator[Callable[[str], Shard]]:
 
     yield row
     database.close()
-
-
-def _engine(pid: int) -> psutil.Process | None:
-    for child in psutil.Process(pid).children():
-        with contextlib.suppress(psutil.Error):
-            if "worker.engine" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
-                return child
-    return None
-
-
-@pytest.fixture
-def engine_of() -> Callable[[Any], psutil.Process]:
-    """Gives the engine process of a worker."""
-    return lambda program: _wait_for(lambda: _engine(program.pid), 30, "for an engine")

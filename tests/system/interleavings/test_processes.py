@@ -37,13 +37,13 @@ def assert_undisturbed_bytes(system, job, submit):
     assert system.images(job.id) == system.images(again.id)
 
 
-def test_an_engine_that_hangs_is_ended_and_its_shard_goes_on(system, submit, engine_of, shard):
+def test_an_engine_that_hangs_is_ended_and_its_shard_goes_on(system, submit, shard):
     system.start_dispatcher()
     worker = system.start_worker(engine_silence_seconds=3, **QUICK)
     job = submit()
     system.wait_done(job.id, 40)
 
-    engine_of(worker).send_signal(signal.SIGSTOP)
+    worker.engine().send_signal(signal.SIGSTOP)
 
     assert system.wait_ended(job.id).status == "succeeded"
     assert shard(job).losses == 1
@@ -53,14 +53,14 @@ def test_an_engine_that_hangs_is_ended_and_its_shard_goes_on(system, submit, eng
 
 
 def test_a_shard_that_kills_every_engine_fails_with_all_that_is_known(
-    system, submit, engine_of, shard, wait_for
+    system, submit, shard, wait_for
 ):
     system.start_dispatcher()
     worker = system.start_worker(save_seconds=1000, report_seconds=0.1)
     job = submit()
     for attempt in (1, 2, 3):
         wait_for(lambda attempt=attempt: is_under_way(shard(job), attempt))
-        engine_of(worker).kill()
+        worker.engine().kill()
 
     error = system.wait_ended(job.id).error
 
@@ -130,13 +130,13 @@ def test_redis_away_during_a_shard_costs_nothing(system, submit, shard, redis_se
 
 
 def test_a_worker_cut_off_and_taken_over_is_stopped_when_it_comes_back(
-    system, submit, shard, proxy, engine_of, wait_for
+    system, submit, shard, proxy, wait_for
 ):
     system.start_dispatcher(lease_seconds=2)
     cut_off = system.start_worker(redis_url=f"redis://127.0.0.1:{proxy.port}/0", **QUICK)
     job = submit()
     system.wait_done(job.id, 40)
-    engine = engine_of(cut_off)
+    engine = cut_off.engine()
     engine.send_signal(signal.SIGSTOP)  # so that it still runs when it comes back
     proxy.blackhole()
     system.start_worker(**QUICK)
