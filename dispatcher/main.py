@@ -3,14 +3,13 @@
 import contextlib
 import logging
 import signal
-import threading
-from types import FrameType
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.lock import DispatcherLock, lock_of
+from dispatcher.stop import Stop
 from jobs.logs import configure_logging
 from jobs.settings import DispatcherSettings
 
@@ -23,21 +22,17 @@ DATABASE_RETRY_SECONDS = 1.0
 def run(settings: DispatcherSettings) -> None:
     """Dispatch until SIGTERM or SIGINT."""
     configure_logging(settings.log_level)
-    stop = threading.Event()
-
-    def _stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    stop = Stop()
+    signal.signal(signal.SIGTERM, stop.ask)
+    signal.signal(signal.SIGINT, stop.ask)
     dispatch(settings, stop)
 
 
-def dispatch(settings: DispatcherSettings, stop: threading.Event) -> None:
+def dispatch(settings: DispatcherSettings, stop: Stop) -> None:
     """Wait for the lock of the database, then dispatch while it is held, until `stop`."""
     lock = lock_of(settings.database_url)
     try:
-        while not stop.is_set():
+        while not stop.is_asked:
             try:
                 if _acquire(lock, stop):
                     _dispatch(settings, lock, stop)
@@ -48,7 +43,7 @@ def dispatch(settings: DispatcherSettings, stop: threading.Event) -> None:
         lock.release()
 
 
-def _acquire(lock: DispatcherLock, stop: threading.Event) -> bool:
+def _acquire(lock: DispatcherLock, stop: Stop) -> bool:
     if lock.try_acquire():
         return True
     log.info("another dispatcher runs: waiting")
@@ -58,11 +53,11 @@ def _acquire(lock: DispatcherLock, stop: threading.Event) -> bool:
     return False
 
 
-def _dispatch(settings: DispatcherSettings, lock: DispatcherLock, stop: threading.Event) -> None:
+def _dispatch(settings: DispatcherSettings, lock: DispatcherLock, stop: Stop) -> None:
     """Dispatch until `stop`, or until the lock is lost: another may have worked meanwhile."""
     with contextlib.closing(Dispatcher(settings)) as dispatcher:
         log.info("dispatching %s", make_url(settings.database_url).render_as_string())
-        while not stop.is_set():
+        while not stop.is_asked:
             if not lock.is_held():
                 log.warning("the lock of the database is lost: waiting for it")
                 return

@@ -68,7 +68,7 @@ class Broadcaster:
         self._lock = threading.Lock()
         self._subscriptions: set[_Subscription] = set()
         self._thread: threading.Thread | None = None
-        self._is_closed = threading.Event()
+        self._is_closed = False  # an Event's lock could be held by what the signal interrupts
         self._last_id: str | None = None  # None while Redis is away
 
     def subscribe(
@@ -90,7 +90,7 @@ class Broadcaster:
         try:
             if last_event_id is not None:
                 yield from self._missed(job_id, last_event_id)
-            while not self._is_closed.is_set():
+            while not self._is_closed:
                 yield from self._wait(subscription)
         finally:
             with self._lock:
@@ -98,7 +98,7 @@ class Broadcaster:
 
     def _wait(self, subscription: _Subscription) -> Iterator[Event | None]:
         deadline = time.monotonic() + HEARTBEAT_SECONDS
-        while time.monotonic() < deadline and not self._is_closed.is_set():
+        while time.monotonic() < deadline and not self._is_closed:
             event = subscription.take(0.5)
             if event is not None:
                 yield event
@@ -120,11 +120,11 @@ class Broadcaster:
                 yield _event(entry)
 
     def close(self) -> None:
-        """End all subscriptions and the thread."""
-        self._is_closed.set()
+        """End all subscriptions and the thread, soon; also out of a signal's handler."""
+        self._is_closed = True
 
     def _run(self) -> None:
-        while not self._is_closed.is_set():
+        while not self._is_closed:
             try:
                 self._read_once()
             except StreamError as error:
@@ -132,7 +132,7 @@ class Broadcaster:
                     log.warning("updates are away: %s", error)
                     self._last_id = None
                     self._offer(RESET, None)
-                self._is_closed.wait(RETRY_SECONDS)
+                time.sleep(RETRY_SECONDS)
 
     def _read_once(self) -> None:
         last_id = self._last_id

@@ -40,6 +40,7 @@ from tests.chaos.proxy import Proxy
 
 T = TypeVar("T")
 ENGINE_THREADS = 1
+END_SECONDS = 30.0
 
 
 def eventually(ask: Callable[[], T | None], seconds: float = 20.0, what: str = "") -> T:
@@ -103,7 +104,7 @@ class Program:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def stop(self, seconds: float = END_SECONDS) -> int:
         self.ask_to_end()
         return self.process.wait(seconds)
 
@@ -194,7 +195,7 @@ class System:
         for program in self._programs:
             program.ask_to_end()
         for program in self._programs:
-            program.stop()
+            program.process.wait(END_SECONDS)
 
 
 @pytest.fixture
