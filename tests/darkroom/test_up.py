@@ -92,16 +92,13 @@ def test_nobody_outlives_a_killed_up_and_the_next_one_starts(start_up: StartUp) 
 
 
 def test_a_second_one_on_the_same_data_is_refused_and_told_by_whom(
-    start_up: StartUp, darkroom: Callable[..., Any]
+    shared_up: Any, darkroom: Callable[..., Any]
 ) -> None:
-    up = start_up("--workers", "0")
-    assert up.url
-
-    second = darkroom("up", "--port", "0", "--data-dir", str(up.data_dir))
+    second = darkroom("up", "--port", "0", "--data-dir", str(shared_up.data_dir))
 
     assert second.returncode == 1
-    assert f"process {up.process.pid}" in second.stderr
-    assert readiness(up.url) == READY
+    assert f"process {shared_up.process.pid}" in second.stderr
+    assert readiness(shared_up.url) == READY
 
 
 def test_a_port_in_use_is_named(darkroom: Callable[..., Any]) -> None:
@@ -129,11 +126,8 @@ def test_with_keys_it_finds_itself_ready_and_asks_others_for_a_key(start_up: Sta
     assert allowed.status_code == 200
 
 
-def test_its_redis_asks_for_a_password(start_up: StartUp) -> None:
-    up = start_up("--workers", "0")
-    assert up.url
-
-    configuration = up.data_dir / "redis" / "redis.conf"
+def test_its_redis_asks_for_a_password(shared_up: Any) -> None:
+    configuration = shared_up.data_dir / "redis" / "redis.conf"
 
     assert "requirepass" in configuration.read_text()
     assert os.stat(configuration).st_mode & 0o077 == 0

@@ -18,7 +18,7 @@ from jobs.service import JobService, open_service
 from synthetic import synthetic_faces
 
 PATIENCE = 300.0  # seconds; a busy machine needs most of them
-STEPS = 120
+STEPS = 60
 FACES = 200
 TINY = {"width": 8, "batch_size": 8, "warmup_steps": 20, "seed": 7}
 LIVELY = {
@@ -66,7 +66,7 @@ def test_a_killed_regressor_and_the_faces_it_guides_are_the_same_bytes(
         "checkpoint": checkpoint,
         "regressor": {"job": training},
         "target_ages": [18, 80],
-        "faces_per_age": 3,
+        "faces_per_age": 2,
         "num_inference_steps": 80,
         "guidance_scale": 30.0,
         "seed": 3,
@@ -86,9 +86,9 @@ def test_a_killed_regressor_and_the_faces_it_guides_are_the_same_bytes(
     alone = submit_one_by_one(system, guided)
     succeed(system, alone)
     images = [np.load(io.BytesIO(made(system, job, "images"))) for job in (together, alone)]
-    assert images[0].shape == (6, 48, 48)
+    assert images[0].shape == (4, 48, 48)
     assert np.array_equal(*images)
-    assert not np.array_equal(images[0][:3], images[0][3:])  # the ages differ
+    assert not np.array_equal(images[0][:2], images[0][2:])  # the ages differ
 
 
 def submit_one_by_one(system, params: dict[str, Any]) -> str:

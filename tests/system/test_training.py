@@ -26,7 +26,7 @@ from synthetic import synthetic_faces
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
-STEPS = 120
+STEPS = 80
 PATIENCE = 300.0  # seconds; a busy machine needs most of them
 TINY = {
     "width": 8,
