@@ -39,6 +39,7 @@ class Up:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                process_group=0,  # as a shell starts it
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -72,6 +73,10 @@ class Up:
             if name in words or (name == "redis" and "redis-server" in words[0]):
                 return process
         raise LookupError(f"{name} is not among the children")
+
+    def press_ctrl_c(self) -> None:
+        """Interrupt it and all that it started, as a terminal does."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Give the exit code."""

@@ -34,13 +34,14 @@ def alive(processes: list[psutil.Process], seconds: float = 15.0) -> list[psutil
     return psutil.wait_procs(processes, timeout=seconds)[1]
 
 
-def test_it_serves_once_it_says_ready_and_ends_all_on_a_signal(start_up: StartUp) -> None:
+def test_it_serves_once_it_says_ready_and_ends_all_on_ctrl_c(start_up: StartUp) -> None:
     up = start_up("--workers", "2")
 
     url = up.url
     workers = httpx.get(f"{url}/api/v1/workers").json()["items"]
     tree = up.tree()
-    code = up.stop(signal.SIGINT)
+    up.press_ctrl_c()
+    code = up.process.wait(45)
 
     assert up.lines == [f"ready {url}"]
     assert len(workers) == 2
