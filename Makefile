@@ -29,7 +29,8 @@ test: setup  ## Run all tests (where it may, it installs Debian's redis-server a
 
 chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
 	@.ci/debian-packages
-	DARKROOM_TEST_DATABASE=both $(PYTEST) --numprocesses=logical --maxprocesses=4 -m "thorough or not thorough" --hypothesis-profile=chaos \
+	DARKROOM_TEST_DATABASE=both $(PYTEST) --numprocesses=logical --maxprocesses=4 \
+		-m "thorough or not thorough" --hypothesis-profile=chaos \
 		tests/chaos tests/dispatcher/test_state_machine.py
 
 lint: setup  ## Check style and the direction of imports

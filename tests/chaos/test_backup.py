@@ -49,7 +49,7 @@ class Submitter:
         self._has_ended = threading.Event()
 
         def submit() -> None:
-            while not self._has_ended.wait(0.4):
+            while not self._has_ended.wait(0.1):
                 self.submitted.append(system.submit(checkpoint=checkpoint, **SMALL).id)
 
         self._thread = threading.Thread(target=submit)

@@ -18,7 +18,8 @@ from jobs.redis_access import connect
 from jobs.settings import WebSettings
 from jobs.streams import UPDATES
 from tests.chaos.hosts import Hosts, why_not
-from tests.system.conftest import System, eventually
+from tests.system.conftest import System
+from tests.system.patience import eventually
 from tests.tls_redis import PASSWORD, TlsRedis, free_port_of, serve_tls_redis
 
 WORKER_KEY = "worker-secret"

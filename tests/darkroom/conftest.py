@@ -74,14 +74,18 @@ class Up:
                 return process
         raise LookupError(f"{name} is not among the children")
 
-    def press_ctrl_c(self) -> None:
-        """Interrupt it and all that it started, as a terminal does."""
+    def press_ctrl_c(self) -> int:
+        """Interrupt it and all that it started, as a terminal does; give the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
+        return self._wait()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Give the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
+        return self._wait()
+
+    def _wait(self) -> int:
         code = self.process.wait(END_SECONDS)
         self._reader.join(END_SECONDS)
         return code

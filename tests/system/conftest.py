@@ -1,17 +1,14 @@
 """A whole system of real processes around one database, and workers whose words are scripted."""
 
-import base64
 import contextlib
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -20,38 +17,16 @@ import torch
 from darkroom.lifeline import lifeline
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
-from jobs.broker import queue_key, queue_of
 from jobs.contract import JobView
-from jobs.messages import (
-    Heartbeat,
-    Order,
-    OrderType,
-    Report,
-    ReportStatus,
-    RunningShard,
-    ShardOrder,
-)
-from jobs.redis_access import connect
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
-from jobs.streams import WorkerStreams
 from tests.chaos.proxy import Proxy
+from tests.system.patience import eventually
+from tests.system.scripted_worker import ScriptedWorker
 
-T = TypeVar("T")
 ENGINE_THREADS = 1
 END_SECONDS = 30.0
-
-
-def eventually(ask: Callable[[], T | None], seconds: float = 20.0, what: str = "") -> T:
-    """What `ask` gives as soon as it is true; fails after a while."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(name="eventually")
@@ -223,74 +198,6 @@ def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(system: System, checkpoint_file: Path) -> str:
     """The id of the small network in this system."""
     return system.service.import_checkpoint(checkpoint_file, "small").id
-
-
-class ScriptedWorker:
-    """A worker whose every word the test decides; Celery's message is read off its own queue."""
-
-    def __init__(self, redis_url: str, name: str) -> None:
-        self.name = name
-        self.streams = WorkerStreams(redis_url, name, block_seconds=0.1)
-        self._redis = connect(redis_url, 10)
-        self._last_order = "0-0"
-        self._seq: dict[tuple[str, int], int] = {}
-
-    def beat(self, *running: tuple[str, int], slots: int = 1, **more: Any) -> None:
-        """Say a heartbeat."""
-        self.streams.send(
-            [
-                Heartbeat(
-                    worker=self.name,
-                    queue=queue_of(self.name),
-                    host="scripted",
-                    pid=1,
-                    version="test",
-                    slots=slots,
-                    running=[RunningShard(shard_id=s, attempt=a) for s, a in running],
-                    **more,
-                )
-            ]
-        )
-
-    def report(self, shard_id: str, attempt: int, status: ReportStatus, **values: Any) -> Report:
-        """Say the state of an attempt, and return what was said."""
-        seq = self._seq[(shard_id, attempt)] = self._seq.get((shard_id, attempt), 0) + 1
-        is_running = status is ReportStatus.RUNNING
-        report = Report(
-            worker=self.name,
-            job_id=shard_id.rsplit("-", 1)[0],
-            shard_id=shard_id,
-            attempt=attempt,
-            seq=values.pop("seq", seq),
-            status=status,
-            running=[RunningShard(shard_id=shard_id, attempt=attempt)] if is_running else [],
-            **values,
-        )
-        self.streams.send([report])
-        return report
-
-    def orders(self) -> list[Order]:
-        """New orders, perhaps none."""
-        found = self.streams.read_orders(self._last_order)
-        if found:
-            self._last_order = found[-1][0]
-        return [order for _, order in found if order is not None]
-
-    def take_message(self) -> ShardOrder | None:
-        """The oldest message in this worker's own Celery queue, taken as Celery takes it."""
-        message = self._redis.rpop(queue_key(queue_of(self.name)))
-        if message is None:
-            return None
-        arguments, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
-        return ShardOrder.model_validate(arguments[0])
-
-    def wait_order(self, order_type: OrderType, seconds: float = 10.0) -> Order:
-        """The next order of this type."""
-
-        def find() -> Order | None:
-            return next((o for o in self.orders() if o.type is order_type), None)
-
-        return eventually(find, seconds, f"for an order {order_type}")
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from jobs.contract import JobStatus, WorkerView
 from jobs.messages import PROTOCOL, OrderType, ReportStatus
 from jobs.redis_access import connect
 from jobs.streams import FIELD, REPORTS
-from tests.system.conftest import System, eventually
+from tests.system.conftest import System
+from tests.system.patience import eventually
 
 SMALL = {"count": 2, "num_inference_steps": 2, "seed": 3}
 OTHER = 99
