@@ -131,6 +131,7 @@ class TrainRegressorWork(Contract):
     params: TrainRegressorParams
     dataset: DatasetReference
     checkpoint: FileReference
+    initial: FileReference | None = None
 
 
 class EvaluatedJob(Contract):

@@ -42,6 +42,15 @@ TRAIN_REGRESSOR = KindForm(
             ),
         ),
         _field(
+            "initial",
+            "Go on from",
+            "A regressor for the same schedule, in place of start weights; it helps where faces "
+            "are few.",
+            "select",
+            source="regressors",
+            empty="Nothing: a new regressor",
+        ),
+        _field(
             "width",
             "Width",
             "Channels at full resolution: 8 to 128. Empty: the checkpoint's, which start weights "
@@ -59,7 +68,7 @@ TRAIN_REGRESSOR = KindForm(
         _field("patience", "Patience", "Measurements without gain before it stops. Empty: never."),
     ),
     sections=(
-        Section("What to learn", (*ROWS, ("checkpoint",), ("start",), ("width",))),
+        Section("What to learn", (*ROWS, ("checkpoint",), ("start",), ("initial",), ("width",))),
         Section("When to stop: fill in one", (*LIMIT_ROWS, ("patience",))),
         Section(
             "How to train",

@@ -12,6 +12,7 @@ from jobs.kinds.references import (
     invalid,
     made_with,
     require_regressor,
+    require_schedule,
 )
 from jobs.kinds.sample import decide_seed, image_parts, prior_reference, require_sampling
 from jobs.requests import DEFAULT_SCALES, CheckpointReference, GuidedSampleParams
@@ -72,14 +73,7 @@ class GuidedSampleKind(Kind[GuidedSampleParams]):
 def _check_regressor(
     params: GuidedSampleParams, regressor: NetworkFacts, network: NetworkFacts
 ) -> None:
-    if None not in (regressor.schedule, network.schedule) and (
-        regressor.schedule != network.schedule
-    ):
-        must = (
-            f"a regressor of the noise schedule of {network.name}, {network.schedule} (T, first "
-            f"and last beta); {regressor.name} was trained on {regressor.schedule}"
-        )
-        raise invalid("regressor", params.regressor, must)
+    require_schedule(network, regressor, "regressor", params.regressor)
     if params.guidance == "calibrated" and not regressor.is_measured:
         must = (
             f"plain, since {regressor.name} does not hold its own error by timestep, by which "

@@ -23,7 +23,7 @@ from jobs.requests import (
     DatasetParams,
     JobReference,
 )
-from jobs.tables import Artifact, Checkpoint, Dataset, Shard
+from jobs.tables import Artifact, Checkpoint, Dataset, Job, Shard
 from jobs.works import DatasetReference, FileReference, StoredDataset, SyntheticDataset
 
 RANDOM_SEED_LIMIT = 2**53  # every JSON reader keeps such an integer whole
@@ -54,6 +54,10 @@ def invalid(field: str, value: object, must: str) -> ValidationError:
     )
 
 
+Schedule = tuple[int, float, float]  # T, first and last beta
+COURSE_SCHEDULE: Schedule = (TIMESTEPS, 1e-4, 0.01)  # of every noise predictor trained anew
+
+
 @dataclass(frozen=True)
 class NetworkFacts:
     """What is known of a network before it is there: a job may still be training it.
@@ -71,7 +75,7 @@ class NetworkFacts:
     width: int
     timesteps: int
     has_prior: bool
-    schedule: tuple[int, float, float] | None
+    schedule: Schedule | None
     is_measured: bool
 
 
@@ -91,6 +95,23 @@ def require_noise_predictor(
 def require_regressor(session: Session, named: CheckpointReference, field: str) -> NetworkFacts:
     """What is known of the age regressor that a parameter names; errors as of the other."""
     return _require(session, named, field, REGRESSOR)
+
+
+def require_schedule(
+    network: NetworkFacts, regressor: NetworkFacts, field: str, named: CheckpointReference
+) -> None:
+    """Check that a regressor knows the noise schedule of a noise predictor.
+
+    Raises:
+        ValidationError: of `field`; both are known, and differ.
+    """
+    if None in (regressor.schedule, network.schedule) or regressor.schedule == network.schedule:
+        return
+    must = (
+        f"a regressor of the noise schedule of {network.name}, {network.schedule} (T, first "
+        f"and last beta); {regressor.name} was trained on {regressor.schedule}"
+    )
+    raise invalid(field, named, must)
 
 
 def _require(
@@ -114,7 +135,7 @@ def _require(
         checkpoint.width,
         description["timesteps"],
         bool(description.get("prior_components")),
-        (description["timesteps"], description["beta_start"], description["beta_end"]),
+        _schedule_of(checkpoint),
         SQUARED_ERRORS in description["metrics"],
     )
 
@@ -130,9 +151,28 @@ def _promised(session: Session, job_id: str, field: str, architecture: str) -> N
         must = f"a job of kind {TRAINED_BY[architecture]}; this one is a {job.kind}"
         raise invalid(field, job_id, must)
     has_prior = architecture == NOISE_PREDICTOR
+    schedule = _promised_schedule(session, job)
+    timesteps = TIMESTEPS if schedule is None else schedule[0]
     return NetworkFacts(
-        f"job {job_id}", job.params["width"], TIMESTEPS, has_prior, None, is_measured=True
+        f"job {job_id}", job.params["width"], timesteps, has_prior, schedule, is_measured=True
     )
+
+
+def _promised_schedule(session: Session, job: Job) -> Schedule | None:
+    """That of what the training starts from, or is for; None where that is gone."""
+    source = job.params.get("initial") or job.params.get("checkpoint")
+    if source is None:
+        return COURSE_SCHEDULE
+    if isinstance(source, str):
+        checkpoint = store.find_checkpoint(session, source)
+        return None if checkpoint is None else _schedule_of(checkpoint)
+    training = store.find_job(session, source["job"])
+    return None if training is None else _promised_schedule(session, training)
+
+
+def _schedule_of(checkpoint: Checkpoint) -> Schedule:
+    description = checkpoint.description
+    return description["timesteps"], description["beta_start"], description["beta_end"]
 
 
 def _word(architecture: str) -> str:

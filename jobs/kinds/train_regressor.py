@@ -11,6 +11,8 @@ from jobs.kinds.references import (
     invalid,
     require_ages,
     require_noise_predictor,
+    require_regressor,
+    require_schedule,
 )
 from jobs.kinds.training import (
     check_batch,
@@ -30,12 +32,16 @@ class TrainRegressorKind(Kind[TrainRegressorParams]):
     trains = True
 
     def prepare(self, session: Session, params: TrainRegressorParams) -> TrainRegressorParams:
-        """Check noise predictor, ages and batch; decide width, limit and seed."""
+        """Check the networks, ages and batch; decide width, limit and seed."""
         network = require_noise_predictor(session, params.checkpoint, "checkpoint")
-        width = params.width or network.width
-        if params.start == "checkpoint" and width != network.width:
+        first = network
+        if params.initial is not None:
+            first = require_regressor(session, params.initial, "initial")
+            require_schedule(network, first, "initial", params.initial)
+        width = params.width or first.width
+        if params.start == "checkpoint" and width != first.width:
             must = (
-                f"{network.width}, the width of {network.name} whose weights it starts from, or "
+                f"{first.width}, the width of {first.name} whose weights it starts from, or "
                 "absent; or start from scratch"
             )
             raise invalid("width", params.width, must)
@@ -56,8 +62,12 @@ class TrainRegressorKind(Kind[TrainRegressorParams]):
         self, session: Session, job: Job, shard: Shard, params: TrainRegressorParams
     ) -> AnyWork:
         """The whole training."""
+        initial = None
+        if params.initial is not None:
+            initial = checkpoint_reference(session, params.initial)
         return TrainRegressorWork(
             params=params,
             dataset=dataset_reference(session, params.dataset, params),
             checkpoint=checkpoint_reference(session, params.checkpoint),
+            initial=initial,
         )

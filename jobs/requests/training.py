@@ -86,6 +86,11 @@ class TrainRegressorParams(TrainingParams):
         "checkpoint",
         description="Start weights: the noise predictor's downward half, or random by the seed.",
     )
+    initial: CheckpointReference | None = Field(
+        None,
+        description="Id of an age regressor to go on from, of the noise predictor's schedule, or "
+        "the job that trains it; null: weights as `start` says.",
+    )
     timestep_power: float = Field(
         2.5,
         ge=1,
@@ -114,6 +119,12 @@ class TrainRegressorParams(TrainingParams):
     holdout_fraction: float = Field(
         0.05, gt=0, le=0.5, description="Share of the faces kept back to measure the error."
     )
+
+    @model_validator(mode="after")
+    def _check_one_start(self) -> Self:
+        if self.initial is not None and self.start == "scratch":
+            raise contradiction(["initial", "start"], "initial, or scratch as start, not both")
+        return self
 
 
 class TrainDdpmJob(JobRequestBase):

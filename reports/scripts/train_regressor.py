@@ -14,8 +14,9 @@ import torch
 
 from diffusion import load_checkpoint, save_checkpoint
 from diffusion.aged_faces import FacesWithAges
+from diffusion.checkpoints import load_regressor
 from diffusion.regressor_description import describe_regressor
-from diffusion.regressor_training import RegressorTraining
+from diffusion.regressor_training import RegressorTraining, StartNetwork
 from diffusion.training_options import RegressorOptions, TrainingLimit
 from formats.faces import load_ages, load_faces
 from synthetic import synthetic_faces
@@ -60,7 +61,7 @@ def train(
     params: dict[str, Any], data: FacesWithAges, dtype: torch.dtype | None, out: Path
 ) -> None:
     """Train to the limit; write the best weights, and the errors by tenth of T."""
-    predictor = load_checkpoint(HERE / params["checkpoint_file"])
+    predictor = _start_network(params)
     options = RegressorOptions(**{n: params[n] for n in OPTIONS if n in params})  # or its default
     limit = TrainingLimit(**{name: params[name] for name in LIMITS})
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,6 +75,12 @@ def train(
     save_checkpoint(path, training.best, described, dtype=torch.float16)  # as the job does
     (out / "metrics.json").write_text(json.dumps(described.metrics, indent=1), encoding="utf-8")
     print(f"the regressor is in {out}; MAE for t ≤ T/10: {described.metrics['mae_low_noise']}")
+
+
+def _start_network(params: dict[str, Any]) -> StartNetwork:
+    if params.get("initial") is not None:
+        return load_regressor(HERE / params["initial_file"])
+    return load_checkpoint(HERE / params["checkpoint_file"])
 
 
 if __name__ == "__main__":

@@ -32,26 +32,18 @@ def regression_section(context: Context, job: MadeJob) -> list[Block]:
     """Model, loss, data, curves and errors of a regressor's training."""
     made = job.checkpoint("made")
     metrics = {**(made.metrics if made else {}), **job.metrics}
-    start = job.params.get("start")
     return [
         headed(job, "An age regressor for noised faces"),
         *model_blocks(context),
         Heading("Training", 2),
         Paragraph(
-            "The regressor’s downward half began "
-            + (
-                "with the noise predictor’s weights, which know noised faces already."
-                if start != "scratch"
-                else "with random weights."
-            )
-            + _augmentation(job.params)
-            + _even_share(job.params)
-            + took(job)
+            _start(job.params) + _augmentation(job.params) + _even_share(job.params) + took(job)
         ),
         *_excluded(metrics),
         *curve_blocks(job.curves or _curves(metrics), " (years²)"),
         *error_blocks(metrics),
         *network_blocks(context, job.checkpoint("checkpoint")),
+        *network_blocks(context, job.checkpoint("initial")),
         *network_blocks(context, made),
         *settings(job, "the training"),
     ]
@@ -104,6 +96,17 @@ def model_blocks(context: Context) -> list[Block]:
         f.DRAW_T,
         f.NOISED_I,
     ]
+
+
+def _start(params: Mapping[str, Any]) -> str:
+    if params.get("initial") is not None:
+        return "It went on from the weights of another regressor, which know ages already."
+    if params.get("start") == "scratch":
+        return "The regressor’s downward half began with random weights."
+    return (
+        "The regressor’s downward half began with the noise predictor’s weights, which know noised "
+        "faces already."
+    )
 
 
 def _augmentation(params: Mapping[str, Any]) -> str:

@@ -191,6 +191,28 @@ def test_a_share_of_even_timesteps_is_told_where_there_is_one(all_kinds):
     assert "is even over" not in told[0.0]
 
 
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({}, "began with the noise predictor’s weights"),
+        ({"start": "scratch"}, "began with random weights"),
+        ({"initial": "0123456789abcdef"}, "went on from the weights of another regressor"),
+    ],
+)
+def test_where_a_regressor_started_is_told(all_kinds, make_checkpoint, params, sentence):
+    job = all_kinds[2]
+    facts = {"architecture": "age_regressor", "dataset": "other faces"}
+    used = [make_checkpoint("initial", "0123456789abcdef", **facts)] if "initial" in params else []
+    changed = replace(job, params=job.params | params, checkpoints=[*job.checkpoints, *used])
+    blocks = report_on(changed)["An age regressor for noised faces"]
+
+    assert sentence in said(blocks)
+    networks = [
+        block for block in blocks if isinstance(block, Table) and "that was used" in block.caption
+    ]
+    assert len(networks) == 1 + len(used)
+
+
 def test_a_regressor_that_was_given_is_described_by_its_checkpoint(all_kinds):
     blocks = report_on(all_kinds[3])["Faces at target ages"]
 

@@ -130,6 +130,21 @@ def test_train_regressor(inner_engine, run_script, keep_network, tmp_path):
     assert metrics["mae_by_tenth"] == json.loads(made["metrics.json"].content)["mae_by_tenth"]
 
 
+def test_train_regressor_that_goes_on_from_another(
+    inner_engine, run_script, keep_network, keep_regressor, tmp_path
+):
+    networks = {"checkpoint": keep_network(), "initial": keep_regressor()}
+    given = {"seed": 7, "width": 8, "steps": 3, "batch_size": 8, "synthetic_count": 100}
+    asked = TrainRegressorParams(**given, initial="0123456789abcdef")
+    work = TrainRegressorWork(params=asked, dataset=SyntheticDataset(count=100, seed=1), **networks)
+
+    made = inner_engine.run(order(work))
+
+    run_script(train_regressor, asked, **networks)
+    written = (tmp_path / "out" / "regressor.safetensors").read_bytes()
+    assert weights(written) == weights(made["age-regressor-8.safetensors"].content)
+
+
 def weights(content: bytes) -> bytes:
     """The tensors' bytes of safetensors, without what is said of them."""
     length = int.from_bytes(content[:8], "little")

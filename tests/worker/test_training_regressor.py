@@ -3,8 +3,14 @@
 import json
 
 import pytest
+import torch
 
-from diffusion.checkpoints import load_regressor
+from diffusion.checkpoints import load_regressor, save_checkpoint
+from diffusion.regressor import AgeRegressor
+from diffusion.training_loop import weights_sha256
+from formats.checkpoint import sha256_of
+from formats.description import CheckpointDescription
+from jobs.artifacts import checkpoint_path
 from jobs.messages import ShardOrder
 from jobs.requests import TrainRegressorParams
 from jobs.works import FileReference, SyntheticDataset, TrainRegressorWork
@@ -16,12 +22,18 @@ STEPS = 12
 NAME = f"age-regressor-{WIDTH}.safetensors"
 
 
-def order(predictor: FileReference, attempt: int = 1, **params) -> ShardOrder:
+def order(
+    predictor: FileReference,
+    attempt: int = 1,
+    initial: FileReference | None = None,
+    **params,
+) -> ShardOrder:
     given = {"width": WIDTH, "steps": STEPS, "seed": 5, "batch_size": 8, **params}
     work = TrainRegressorWork(
         params=TrainRegressorParams(**given),
         dataset=SyntheticDataset(count=100, seed=1),
         checkpoint=predictor,
+        initial=initial,
     )
     return ShardOrder(job_id="job", shard_id="job-0", attempt=attempt, work=work)
 
@@ -43,6 +55,23 @@ def test_a_training_leaves_a_regressor_that_says_how_far_off_it_is(
     assert metrics["mae_low_noise"] == metrics["mae_by_tenth"][0]
     assert metrics["predict_mean_mae_by_tenth"][0] > 0
     assert set(metrics["curves"]) == {"loss", "held_out_loss", "held_out_mae"}
+
+
+def test_it_goes_on_from_a_regressor(inner_engine, keep_network, artifacts, tmp_path):
+    torch.manual_seed(1)
+    first = AgeRegressor(WIDTH)
+    path = tmp_path / "first.safetensors"
+    save_checkpoint(path, first, CheckpointDescription("age_regressor", WIDTH))
+    initial = FileReference(path=checkpoint_path(sha256_of(path)), sha256=sha256_of(path))
+    artifacts.write_bytes(initial.path, path.read_bytes())
+
+    files = inner_engine.run(order(keep_network(), initial=initial, learning_rate=1e-12))
+
+    made = tmp_path / "made.safetensors"
+    made.write_bytes(files[NAME].content)
+    reached, started = load_regressor(made).model.state_dict(), first.state_dict()
+    assert all(torch.allclose(reached[n], w, atol=2e-3) for n, w in started.items())  # float16
+    assert load_regressor(made).description.training["initial_sha256"] == weights_sha256(first)
 
 
 def test_its_curves_are_told_while_it_trains(inner_engine, keep_network):

@@ -6,7 +6,7 @@ from typing import Any
 from diffusion.aged_faces import FacesWithAges
 from diffusion.errors import NoAgesError
 from diffusion.regressor_description import describe_regressor
-from diffusion.regressor_training import RegressorTraining
+from diffusion.regressor_training import RegressorTraining, StartNetwork
 from diffusion.training_options import RegressorOptions, TrainingLimit
 from formats.description import CheckpointDescription
 from jobs.artifacts import ArtifactStore
@@ -18,7 +18,7 @@ from worker.engine.device import Device
 from worker.engine.long_steps import spoken_for
 from worker.engine.made_files import metrics_file
 from worker.engine.shard import MadeFile, ShardRun
-from worker.engine.stored_files import read_checkpoint
+from worker.engine.stored_files import read_checkpoint, read_regressor
 from worker.engine.training_walk import TrainingWalk
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class TrainRegressorRunner:
             InterruptedShard: the consumer asked for it.
             TrainingDivergedError: the loss became NaN or infinite.
             NoAgesError: the faces have no ages.
-            ArtifactStoreError: faces or noise predictor cannot be read.
+            ArtifactStoreError: faces or start network cannot be read.
             FormatError: one of them is none.
         """
         with spoken_for(shard):
@@ -50,7 +50,7 @@ class TrainRegressorRunner:
         dataset = self._datasets.load(shard, work.dataset)
         if dataset.ages is None:
             raise NoAgesError(f"dataset {dataset.name} has no ages; a regressor learns from them")
-        predictor = read_checkpoint(self._artifacts, work.checkpoint)
+        predictor = self._start_network(work)
         params = work.params
         training = RegressorTraining(
             FacesWithAges(dataset.faces, dataset.ages),
@@ -81,6 +81,11 @@ class TrainRegressorRunner:
             checkpoint_file(f"age-regressor-{params.width}", training.best, described),
             metrics_file(_metrics(training, described)),
         ]
+
+    def _start_network(self, work: TrainRegressorWork) -> StartNetwork:
+        if work.initial is not None:
+            return read_regressor(self._artifacts, work.initial)
+        return read_checkpoint(self._artifacts, work.checkpoint)
 
 
 def _metrics(training: RegressorTraining, described: CheckpointDescription) -> dict[str, Any]:
