@@ -18,8 +18,6 @@ from jobs.usage import usage_of_all
 from jobs.views import worker_view
 from jobs.workers import find_worker, running_shards
 
-WAKE = ""  # a hint of no job: the dispatcher looks at the queue now
-
 
 class QueueControls:
     """Decisions about the queue are rows, obeyed at the last moment; a part of the job service."""
@@ -70,7 +68,7 @@ class QueueControls:
         """
         with self._database.write() as session:
             view = pause_view(pause(session, scope, reason, by))
-        self._streams.hint(WAKE)
+        self._streams.hint_all()
         return view
 
     def resume_queue(self, scope: str) -> None:
@@ -81,7 +79,7 @@ class QueueControls:
         """
         with self._database.write() as session:
             resume(session, scope)
-        self._streams.hint(WAKE)
+        self._streams.hint_all()
 
     def drain_worker(self, worker_id: str, by: str) -> WorkerView:
         """Send this worker no more shards; it finishes what it holds, and stays idle.
@@ -111,5 +109,5 @@ class QueueControls:
                 worker.drained_at, worker.drained_by = at, by
             running = running_shards(session).get(worker_id, [])
             view = worker_view(worker, running)
-        self._streams.hint(WAKE)
+        self._streams.hint_all()
         return view

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
+from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.broker import KEY_PREFIX
@@ -34,6 +35,7 @@ ORDERS_EXPIRE_SECONDS = 600
 PREVIEW_EXPIRE_SECONDS = 120
 HINT_TIMEOUT_SECONDS = 0.12  # to connect, and again to send: at most 250 ms in all
 FIELD = "data"
+ANY_JOB = ""  # of a hint: the dispatcher looks at the queue
 
 StreamError = RedisError  # what every method here may raise
 
@@ -58,6 +60,15 @@ def _orders_key(worker: str) -> str:
 
 def _preview_key(shard_id: str) -> str:
     return f"{KEY_PREFIX}preview:{shard_id}"
+
+
+def _add_hint(redis: Redis, job_id: str) -> None:
+    hint = Hint(job_id=job_id).model_dump_json()
+    redis.xadd(REPORTS, {FIELD: hint}, maxlen=REPORTS_MAXLEN, approximate=True)
+
+
+def _add_reset(redis: Redis) -> None:
+    redis.xadd(UPDATES, {FIELD: ""}, maxlen=UPDATES_MAXLEN, approximate=True)
 
 
 def _entries(reply: Any) -> list[tuple[str, bytes]]:
@@ -182,7 +193,7 @@ class DispatcherStreams:
 
     def publish_reset(self) -> None:
         """Tell the web side that updates may be missing."""
-        self._redis.xadd(UPDATES, {FIELD: ""}, maxlen=UPDATES_MAXLEN, approximate=True)
+        _add_reset(self._redis)
 
     def forget_queue(self, queue: str) -> None:
         """Drop what kombu keeps of a queue whose worker is gone."""
@@ -200,12 +211,18 @@ class WebStreams:
     def hint(self, job_id: str) -> bool:
         """Tell the dispatcher to look at a job now; False if Redis is away, which is no harm."""
         try:
-            self._hasty.xadd(
-                REPORTS,
-                {FIELD: Hint(job_id=job_id).model_dump_json()},
-                maxlen=REPORTS_MAXLEN,
-                approximate=True,
-            )
+            _add_hint(self._hasty, job_id)
+        except RedisError:
+            return False
+        return True
+
+    def hint_all(self) -> bool:
+        """Tell the dispatcher to look at the queue now, and all pages that it has changed."""
+        pipeline = self._hasty.pipeline(transaction=False)
+        _add_hint(pipeline, ANY_JOB)
+        _add_reset(pipeline)
+        try:
+            pipeline.execute()
         except RedisError:
             return False
         return True

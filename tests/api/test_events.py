@@ -86,6 +86,19 @@ def test_a_change_is_seen_at_once(url: str, web_settings: WebSettings) -> None:
     assert sorted(delays)[2] < 0.25
 
 
+def test_all_who_follow_are_told_of_a_pause(url: str, submit: Callable[..., str]) -> None:
+    job = submit()
+    with _follow(f"{url}/jobs/{job}/events") as (_, events):
+        _skip_start(events)
+        answer = httpx.put(f"{url}/queue/pauses/sample", json={"reason": "new weights"})
+        told = next(events)
+
+    assert answer.status_code == 200, answer.text
+    assert (told["event"], told["data"]) == ("reset", "{}")
+    waiting = httpx.get(f"{url}/jobs/{job}").json()["waiting_reason"]
+    assert waiting == "Kind sample is paused by local: new weights"
+
+
 def test_what_was_missed_is_sent_after_the_last_event_id(
     url: str, web_settings: WebSettings
 ) -> None:
