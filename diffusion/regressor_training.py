@@ -47,7 +47,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
     Source: Prince, Understanding Deep Learning, sections 5.3 and 18.6.3.
 
     Attributes:
-        best: the averaged weights of the best measurement so far: what is kept in the end.
+        best: the averaged weights whose mean absolute error was least so far: what is kept.
         betas: the noise schedule, float32 (T,).
         faces: what is trained on.
         initial_sha256: of the noise predictor's weights.
@@ -87,7 +87,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
         self.initial_sha256 = None if source is None else weights_sha256(source.model)
         super().__init__(network, options, limit, device, dtype)
         self.best = self._place(network).requires_grad_(False)
-        self._best_loss, self._measured_since_best = float("inf"), 0
+        self._best_error, self._measured_since_best = float("inf"), 0
         self.faces = AgedFaces(data, options, len(self.betas), self.device)
         if not isinstance(source, RegressorCheckpoint):
             for each in (self.model, self.averaged, self.best):
@@ -132,24 +132,25 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
 
     def _measure(self) -> Mapping[str, float]:
         years = self._errors_of(self.averaged, None, MAX_MEASURED).years
-        loss = float(np.square(years).mean())
+        # not the loss: its squares are mostly of the few faces with great noise, where all is luck
+        error = float(np.abs(years).mean())
         self._measured_since_best += 1
-        if loss < self._best_loss:
-            self._best_loss, self._measured_since_best = loss, 0
+        if error < self._best_error:
+            self._best_error, self._measured_since_best = error, 0
             self.best.load_state_dict(self.averaged.state_dict())
-        return {"held_out_loss": loss, "held_out_mae": float(np.abs(years).mean())}
+        return {"held_out_loss": float(np.square(years).mean()), "held_out_mae": error}
 
     def _more_tensors(self) -> dict[str, Tensor]:
         return {f"best/{name}": value for name, value in self.best.state_dict().items()}
 
     def _more_values(self) -> dict[str, Any]:
-        best = None if self._best_loss == float("inf") else self._best_loss
-        return {"best_loss": best, "measured_since_best": self._measured_since_best}
+        best = None if self._best_error == float("inf") else self._best_error
+        return {"best_error": best, "measured_since_best": self._measured_since_best}
 
     def _take_more(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         self.best.load_state_dict({n: tensors[f"best/{n}"] for n in self.best.state_dict()})
-        best = values["best_loss"]
-        self._best_loss = float("inf") if best is None else best
+        best = values.get("best_error")  # states of older programs have a loss in its place
+        self._best_error = float("inf") if best is None else best
         self._measured_since_best = values["measured_since_best"]
 
 

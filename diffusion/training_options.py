@@ -102,7 +102,7 @@ class RegressorOptions(LoopOptions):
             which `timestep_power` crowds at its beginning.
         shifts: each face is moved by up to so many pixels, both ways, 0 … 8.
         patience: the training ends when so many measurements in a row (40 in a whole training) do
-            not improve the held-out loss; None: never. The best weights are kept either way.
+            not lessen the held-out error; None: never. The best weights are kept either way.
     """
 
     weight_decay: float = 0.01

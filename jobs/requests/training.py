@@ -114,7 +114,7 @@ class TrainRegressorParams(TrainingParams):
         ge=1,
         le=1000,
         description="Stop early when so many measurements in a row (40 in a whole training) do not "
-        "improve the held-out loss; the best weights are kept either way.",
+        "lessen the held-out error; the weights of the least are kept either way.",
     )
     holdout_fraction: float = Field(
         0.05, gt=0, le=0.5, description="Share of the faces kept back to measure the error."

@@ -221,6 +221,25 @@ def test_it_ends_early_when_nothing_gets_better_and_keeps_the_best(new_training)
     assert len(training.curves()["held_out_loss"]) <= 40
 
 
+def test_the_weights_of_the_least_error_are_kept_not_those_of_the_least_loss(new_training) -> None:
+    restless = {"seed": 4, "learning_rate": 0.02, "ema_decay": 0.5, "warmup_steps": 1}
+    training, again = (new_training(60, **restless) for _ in range(2))
+    for _ in training.run():
+        pass
+    curves = training.curves()
+    best_at, worse_at = (
+        min(curves[name], key=lambda point: point[1])[0]
+        for name in ("held_out_mae", "held_out_loss")
+    )
+
+    while again.step < best_at:
+        again.advance()
+
+    assert best_at != worse_at
+    kept, averaged = weights(training.best), weights(again.averaged)
+    assert all(torch.equal(a, b) for a, b in zip(kept, averaged, strict=True))
+
+
 def test_the_description_says_how_far_off_it_is(new_training, tmp_path) -> None:
     training = new_training(4, bright_faces(80, missing=2))
     for _ in training.run():
