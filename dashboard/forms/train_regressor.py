@@ -53,8 +53,8 @@ TRAIN_REGRESSOR = KindForm(
         _field(
             "width",
             "Width",
-            "Channels at full resolution: 8 to 128. Empty: the checkpoint's, which start weights "
-            "ask for.",
+            "Channels at full resolution: 8 to 128. Empty: that of what it starts from, or of the "
+            "checkpoint.",
         ),
         *training_fields(TrainRegressorParams, DEFAULT_REGRESSOR_IMAGES),
         _field("timestep_power", "Little noise first", "t is T·u to this power; 1: every t alike."),
