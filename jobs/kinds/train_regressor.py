@@ -40,11 +40,11 @@ class TrainRegressorKind(Kind[TrainRegressorParams]):
             require_schedule(network, first, "initial", params.initial)
         width = params.width or first.width
         if params.start == "checkpoint" and width != first.width:
+            others = "" if params.initial else "; or start from scratch"
             must = (
-                f"{first.width}, the width of {first.name} whose weights it starts from, or "
-                "absent; or start from scratch"
+                f"{first.width}, the width of {first.name} whose weights it starts from, or absent"
             )
-            raise invalid("width", params.width, must)
+            raise invalid("width", params.width, must + others)
         require_ages(session, params)
         check_batch(session, params, params.holdout_fraction)
         decided = decide_limit_and_seed(params, DEFAULT_REGRESSOR_IMAGES)
