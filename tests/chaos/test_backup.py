@@ -1,14 +1,17 @@
 """A backup taken while jobs run and more are submitted, put back elsewhere: all of it opens."""
 
+import contextlib
 import hashlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from darkroom.schema import migrate
@@ -60,6 +63,27 @@ class Submitter:
         self._thread.join()
 
 
+@contextlib.contextmanager
+def slowed(engine: psutil.Process) -> Iterator[None]:
+    """Stop this engine most of the time, so that its job outlasts a backup on any computer."""
+    has_ended = threading.Event()
+
+    def slow_down() -> None:
+        while not has_ended.is_set():
+            engine.suspend()
+            has_ended.wait(0.4)
+            engine.resume()
+            has_ended.wait(0.04)
+
+    thread = threading.Thread(target=slow_down)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
+
+
 def check_every_job(settings: WebSettings) -> tuple[int, int]:
     """Open every job of a system through its API, and every artifact; how many there are."""
     app = create_app(settings)
@@ -82,8 +106,6 @@ def check_every_job(settings: WebSettings) -> tuple[int, int]:
 
 def work(system: Any, checkpoint: str) -> tuple[Any, Any, list[str]]:
     """A quiet run, the same job while it runs, and small ones that have ended."""
-    system.start_dispatcher()
-    system.start_worker(save_seconds=0.2)
     quiet = system.submit(checkpoint=checkpoint, **LONG)
     system.wait_ended(quiet.id)
     ended = [system.submit(checkpoint=checkpoint, **SMALL).id for _ in range(3)]
@@ -113,12 +135,15 @@ def goes_on(restored: System, quiet: Any, running: Any) -> None:
 def test_a_backup_under_load_opens_elsewhere_and_goes_on(
     system, checkpoint, tmp_path, redis_server, eventually, empty_database_url
 ) -> None:
+    system.start_dispatcher()
+    worker = system.start_worker(save_seconds=0.2)
     quiet, running, ended = work(system, checkpoint)
-    submitter = Submitter(system, checkpoint)
-    eventually(lambda: len(submitter.submitted) > 2)
-
-    made = darkroom(system, "backup", str(tmp_path / "backup"))
-    submitter.end()
+    with slowed(worker.engine()):
+        submitter = Submitter(system, checkpoint)
+        eventually(lambda: len(submitter.submitted) > 2)
+        made = darkroom(system, "backup", str(tmp_path / "backup"))
+        submitter.end()
+        assert system.job(running.id).status == "running"
     assert made.returncode == 0, made.stderr
     system.close()
     redis_server.flush()
