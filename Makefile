@@ -8,7 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINNED := --constraint constraints.txt --build-constraint constraints.txt
 # One torch thread each: two spin while they wait for each other, and beside another busy process are
 # 4 to 8 times slower than one. Where a test needs two, they do not spin.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
+# One test process more than cores, four at most: many tests wait for a while.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --dist=worksteal
 
 help:  ## Show these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,11 +25,12 @@ run: $(VENV)/.user  ## Start all and serve on http://127.0.0.1:8000
 
 test: setup  ## Run all tests (where it may, it installs Debian's redis-server and chromium)
 	@.ci/debian-packages
-	$(PYTEST)
+	$(PYTEST) --numprocesses=$(PROCESSES)
 
 chaos: setup  ## Kill, cut, fill and lock everything, for a quarter of an hour
 	@.ci/debian-packages
-	DARKROOM_TEST_DATABASE=both $(PYTEST) -m "thorough or not thorough" --hypothesis-profile=chaos \
+	DARKROOM_TEST_DATABASE=both $(PYTEST) --numprocesses=logical --maxprocesses=4 \
+		-m "thorough or not thorough" --hypothesis-profile=chaos \
 		tests/chaos tests/dispatcher/test_state_machine.py
 
 lint: setup  ## Check style and the direction of imports
