@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.streams import StreamError, UpdateEntry, UpdateReader
+from jobs.streams import StreamError
+from jobs.updates import UpdateEntry, UpdateReader
 
 log = logging.getLogger(__name__)
 

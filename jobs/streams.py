@@ -47,13 +47,6 @@ class Entry(NamedTuple):
     message: Report | Heartbeat | Hint | Stranger | None
 
 
-class UpdateEntry(NamedTuple):
-    """One entry of the updates stream; `update` is None for a reset."""
-
-    id: str
-    update: JobUpdate | None
-
-
 def _orders_key(worker: str) -> str:
     return f"{KEY_PREFIX}orders:{worker}"
 
@@ -71,7 +64,8 @@ def _add_reset(redis: Redis) -> None:
     redis.xadd(UPDATES, {FIELD: ""}, maxlen=UPDATES_MAXLEN, approximate=True)
 
 
-def _entries(reply: Any) -> list[tuple[str, bytes]]:
+def entries_of(reply: Any) -> list[tuple[str, bytes]]:
+    """Id and data of each entry of streams that Redis answered with."""
     if not reply:
         return []
     return [
@@ -107,7 +101,7 @@ class WorkerStreams:
     def read_orders(self, last_id: str) -> list[tuple[str, Order | UnknownOrder]]:
         """Block for orders after `last_id`, also of other versions."""
         reply = self._blocking.xread({_orders_key(self._worker): last_id}, block=self._block_ms)
-        return [(i, _order(data)) for i, data in _entries(reply)]
+        return [(i, _order(data)) for i, data in entries_of(reply)]
 
     def put_preview(self, shard_id: str, version: int, png: bytes) -> None:
         """Overwrite the preview of a shard."""
@@ -152,7 +146,7 @@ class DispatcherStreams:
             count=count,
             block=None if pending else max(1, int(block_seconds * 1000)),
         )
-        return [Entry(i, _message(data)) for i, data in _entries(reply)]
+        return [Entry(i, _message(data)) for i, data in entries_of(reply)]
 
     def conclude(
         self,
@@ -244,46 +238,6 @@ class WebStreams:
             return bool(self._hasty.ping())
         except RedisError:
             return False
-
-
-class UpdateReader:
-    """Reads the updates stream, for one process."""
-
-    def __init__(self, redis_url: str, block_seconds: float = 2) -> None:
-        """Prepare a connection for blocking reads."""
-        self._redis = connect(redis_url, block_seconds + 5)
-        self._block_ms = int(block_seconds * 1000)
-
-    def last_id(self) -> str:
-        """Id of the newest entry, `0-0` if there is none."""
-        newest = self._redis.xrevrange(UPDATES, count=1)
-        return cast(bytes, newest[0][0]).decode() if newest else "0-0"
-
-    def first_id(self) -> str | None:
-        """Id of the oldest entry still there, None if there is none."""
-        oldest = self._redis.xrange(UPDATES, count=1)
-        return cast(bytes, oldest[0][0]).decode() if oldest else None
-
-    def read(self, last_id: str) -> list[UpdateEntry]:
-        """Block for entries after `last_id`; empty after a while."""
-        return _updates(_entries(self._redis.xread({UPDATES: last_id}, block=self._block_ms)))
-
-    def between(self, after_id: str, until_id: str) -> list[UpdateEntry]:
-        """Entries after `after_id` up to and with `until_id`."""
-        reply = self._redis.xrange(UPDATES, min=f"({after_id}", max=until_id)
-        return _updates(_entries([(UPDATES, reply)]))
-
-
-def _updates(entries: list[tuple[str, bytes]]) -> list[UpdateEntry]:
-    return [UpdateEntry(i, _update(data)) for i, data in entries]
-
-
-def _update(data: bytes) -> JobUpdate | None:
-    """None, which is a reset, also for what another version says."""
-    try:
-        return JobUpdate.model_validate_json(data)
-    except ValidationError:
-        return None
 
 
 def _order(data: bytes) -> Order | UnknownOrder:

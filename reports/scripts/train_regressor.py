@@ -7,16 +7,17 @@ python train_regressor.py --faces faces.npy.gz --ages ages.npy      where the jo
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from diffusion import load_checkpoint, save_checkpoint
+from diffusion import save_checkpoint
 from diffusion.aged_faces import FacesWithAges
-from diffusion.checkpoints import load_regressor
 from diffusion.regressor_description import describe_regressor
-from diffusion.regressor_training import RegressorTraining, StartNetwork
+from diffusion.regressor_training import RegressorTraining
+from diffusion.train_regressor import load_start
 from diffusion.training_options import RegressorOptions, TrainingLimit
 from formats.faces import load_ages, load_faces
 from synthetic import synthetic_faces
@@ -24,11 +25,7 @@ from synthetic import synthetic_faces
 HERE = Path(__file__).parent
 DTYPES = {"auto": None, "bfloat16": torch.bfloat16, "float32": torch.float32}
 LIMITS = ("steps", "images", "minutes")
-OPTIONS = (
-    *("width", "batch_size", "learning_rate", "warmup_steps", "ema_decay", "gradient_norm"),
-    *("horizontal_flips", "seed", "start", "shifts", "weight_decay", "patience"),
-    *("holdout_fraction", "timestep_power", "low_noise_share"),
-)
+OPTIONS = [each.name for each in fields(RegressorOptions)]
 
 
 def main() -> None:
@@ -61,7 +58,8 @@ def train(
     params: dict[str, Any], data: FacesWithAges, dtype: torch.dtype | None, out: Path
 ) -> None:
     """Train to the limit; write the best weights, and the errors by tenth of T."""
-    predictor = _start_network(params)
+    started_from = "initial" if params.get("initial") else "checkpoint"
+    predictor = load_start(HERE / params[f"{started_from}_file"])
     options = RegressorOptions(**{n: params[n] for n in OPTIONS if n in params})  # or its default
     limit = TrainingLimit(**{name: params[name] for name in LIMITS})
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -75,12 +73,6 @@ def train(
     save_checkpoint(path, training.best, described, dtype=torch.float16)  # as the job does
     (out / "metrics.json").write_text(json.dumps(described.metrics, indent=1), encoding="utf-8")
     print(f"the regressor is in {out}; MAE for t ≤ T/10: {described.metrics['mae_low_noise']}")
-
-
-def _start_network(params: dict[str, Any]) -> StartNetwork:
-    if params.get("initial") is not None:
-        return load_regressor(HERE / params["initial_file"])
-    return load_checkpoint(HERE / params["checkpoint_file"])
 
 
 if __name__ == "__main__":

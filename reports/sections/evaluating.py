@@ -35,14 +35,18 @@ FIGURES: Mapping[str, str] = {
 AGE_COLUMNS: Mapping[str, str] = {
     "target": "Target age",
     "judged_mean": "Judged age",
-    "judged_error": "Error",
-    "judged_deviation": "Spread",
-    "judged_spread": "Spread",
-    "regressor_mean": "By the regressor",
+    "mean_error": "Mean error",
+    "spread": "Spread",
     "gray_hair": "Gray hair",
     "wrinkles": "Wrinkles",
     "n": "Faces",
 }
+STANDARD_ERRORS: Mapping[str, str] = {
+    "judged_mean": "judged_standard_error",
+    "gray_hair": "gray_hair_standard_error",
+    "wrinkles": "wrinkles_standard_error",
+}
+IN_YEARS = ("judged_mean", "mean_error", "spread")
 MERGE_COLUMNS: Mapping[str, str] = {
     "t": "Timestep",
     "seam_energy": "Seam energy",
@@ -104,9 +108,19 @@ def _ages(metrics: Mapping[str, Any]) -> list[Block]:
         return []
     caption = (
         "Target ages and the ages that an independent judge sees: a regressor of clean faces that "
-        "took no part in the guidance. Ages in years."
+        "took no part in the guidance. Ages in years, means with their standard errors; gray hair "
+        "is the share of light hair and wrinkles the strength of dark lines, both read off the "
+        "pixels."
     )
-    return [Heading("Judged ages", 2), _row_table(rows, AGE_COLUMNS, caption)]
+    cells = [[_cell(key, _with_error(row, key)) for key in AGE_COLUMNS] for row in rows]
+    table = Table(caption, list(AGE_COLUMNS.values()), cells, is_numeric=True)
+    return [Heading("Judged ages", 2), table]
+
+
+def _with_error(row: Mapping[str, Any], key: str) -> Any:
+    if key not in STANDARD_ERRORS:
+        return row.get(key)
+    return {"value": row.get(key), "error": row.get(STANDARD_ERRORS[key])}
 
 
 def _merges(metrics: Mapping[str, Any]) -> list[Block]:
@@ -151,7 +165,7 @@ def _cell(key: str, value: Any) -> str:
         return told if NOT_SET in (told, error) else f"{told} ± {error}"
     if key in ("target", "t", "n"):
         return number(value)
-    return fixed(value, 1 if key.startswith("judged") else 3)
+    return fixed(value, 1 if key in IN_YEARS else 3)
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[Block]:
@@ -179,10 +193,11 @@ def _figures(metrics: Mapping[str, Any]) -> list[Block]:
 
 def _others(metrics: Mapping[str, Any]) -> list[Block]:
     """Single numbers that are known by no table: said, rather than lost."""
+    said = {*ALONE, *(figure.get("name") for figure in _rows(metrics.get("figures")))}
     rows = [
         (_words(name), number(value))
         for name, value in metrics.items()
-        if _is_number(value) and name not in ALONE
+        if _is_number(value) and name not in said
     ]
     if not rows:
         return []

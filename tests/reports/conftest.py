@@ -39,13 +39,22 @@ CURVES = {
     "held_out_mae": [(10, 15.0), (200, 7.5)],
 }
 AGES = [
-    {"target": age, "judged_mean": age + 1.5, "judged_error": 1.5, "n": 2} for age in (18, 40.5)
+    {
+        **{"target": age, "n": 2, "judged_mean": age + 1.5, "judged_standard_error": 0.75},
+        **{"mean_error": 1.5, "mean_absolute_error": 2.5, "spread": None},
+        **{"gray_hair": 0.25, "gray_hair_standard_error": 0.125},
+        **{"wrinkles": 0.0625, "wrinkles_standard_error": None},
+    }
+    for age in (18, 40.5)
 ]
 SEAMS = [
     {"t": 100, "seam_energy": None, "correlation_first": {"value": 0.97, "error": 0.004}},
     {"t": 300, "seam_energy": {"value": 1.25, "error": 0.125}, "correlation_first": 0.75},
 ]
-FIGURES = [{"name": "frechet_distance", "value": 0.25, "standard_error": 0.01, "floor": None}]
+FIGURES = [
+    {"name": "frechet_distance", "value": 0.25, "standard_error": 0.01, "floor": None},
+    {"name": "age_rank_correlation", "value": 0.9375, "standard_error": None, "floor": None},
+]
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +123,10 @@ def all_kinds(make_checkpoint: Callable[..., CheckpointFile]) -> list[MadeJob]:
         MadeJob(
             *("five", "evaluate", None, params(EvaluateParams(job="four"))),
             pictures=[picture(6, 3, "figure")],
-            metrics={"images": 8, "ages": AGES, "figures": FIGURES, "rank_correlation": 0.875},
+            metrics={
+                **{"images": 8, "ages": AGES, "figures": FIGURES},
+                **{"age_rank_correlation": 0.9375, "new_figure": 0.875},
+            },
         ),
         MadeJob(
             *("six", "evaluate", None, params(EvaluateParams(job="two"))),
