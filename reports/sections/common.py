@@ -58,15 +58,19 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NOT_SET
     if isinstance(value, int) or (value.is_integer() and abs(value) < 10**digits):
-        return f"{int(value):,}"
-    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+        return _with_minus(f"{int(value):,}")
+    return _with_minus(f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}")
 
 
 def fixed(value: Any, decimals: int) -> str:
     """A figure with so many decimals."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NOT_SET
-    return f"{value:.{decimals}f}".replace("-", "−")
+    return _with_minus(f"{value:.{decimals}f}")
+
+
+def _with_minus(text: str) -> str:
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def duration(seconds: Any) -> str:
@@ -172,8 +176,11 @@ def _training_rows(training: Mapping[str, Any]) -> list[tuple[Text, Text]]:
         steps = f"{number(training['steps'])} steps of {number(training.get('batch_size'))} images"
         rows.append(("Training", f"{steps}, {duration(training.get('seconds'))}"))
     if "learning_rate" in training:
-        rate = f"{training['learning_rate']:g}, after a warm-up of "
-        rows.append(("Learning rate", rate + f"{number(training.get('warmup_steps'))} steps"))
+        warmup = (
+            f"{number(training.get('warmup_steps'))} steps, or a tenth of all where that is less"
+        )
+        rate = f"{training['learning_rate']:g}, after a warm-up of {warmup}"
+        rows.append(("Learning rate", rate))
     if "ema_decay" in training:
         rows.append(("Averaged weights", f"exponential, decay {training['ema_decay']:g}"))
     if "seed" in training:

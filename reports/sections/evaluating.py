@@ -111,10 +111,17 @@ def _ages(metrics: Mapping[str, Any]) -> list[Block]:
         "took no part in the guidance. Ages in years, means with their standard errors; gray hair "
         "is the share of light hair and wrinkles the strength of dark lines, both read off the "
         "pixels."
-    )
+    ) + _judge_error(metrics.get("judge"))
     cells = [[_cell(key, _with_error(row, key)) for key in AGE_COLUMNS] for row in rows]
     table = Table(caption, list(AGE_COLUMNS.values()), cells, is_numeric=True)
     return [Heading("Judged ages", 2), table]
+
+
+def _judge_error(judge: Any) -> str:
+    error = fixed(judge.get("held_out_mae") if isinstance(judge, Mapping) else None, 1)
+    if error == NOT_SET:
+        return ""
+    return f" Of faces that it did not learn from, the judge errs by {error} years on average."
 
 
 def _with_error(row: Mapping[str, Any], key: str) -> Any:

@@ -247,13 +247,13 @@ def test_an_evaluation_shows_judged_ages_figures_and_what_else_was_measured(sect
         *("{spread:.1f}", "{gray_hair:.3f} ± {gray_hair_standard_error:.3f}"),
         *("{wrinkles:.3f} ± {wrinkles_standard_error:.3f}", "2"),
     ]
-    first, _ = table(blocks, "Target ages")
+    first, _ = table(blocks, "the judge errs by 6.3 years on average.")
     assert first == [each.format(**row).replace("-", "−") for each in young]
     assert table(blocks, "Figures of quality") == [
         ["Fréchet distance of features", "0.25", "0.01", "–"],
         ["Age rank correlation", "0.938", "–", "–"],
     ]
-    assert table(blocks, "Also measured") == [["New figure", "0.875"]]
+    assert table(blocks, "Also measured") == [["New figure", "−0.875"]]
     assert isinstance(only(blocks, Picture), Picture)
 
 
