@@ -1,6 +1,6 @@
 """Several jobs in one submission, which name each other; and the whole assignment as one."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -55,8 +55,16 @@ class AssignmentRequest(Contract):
     dataset: Id = Field(
         SYNTHETIC, description="Id of a dataset with ages, to merge, train on and compare with."
     )
-    num_inference_steps: int = Field(
-        TIMESTEPS, ge=1, le=TIMESTEPS, description="Denoising steps of all three collages."
+    sampler: Literal["ddpm", "dpmpp_2m"] = Field(
+        "ddpm",
+        description="Of all three collages: `ddpm` with plain guidance is the assignment's own, "
+        "and leaves noise in few steps; `dpmpp_2m` with calibrated guidance is for few.",
+    )
+    num_inference_steps: int | None = Field(
+        None,
+        ge=1,
+        le=TIMESTEPS,
+        description="Denoising steps of all three collages; null: 1000 by ddpm, 20 by dpmpp_2m.",
     )
     training_images: int = Field(
         DEFAULT_REGRESSOR_IMAGES,

@@ -144,6 +144,7 @@ def test_of_a_value_that_may_be_several_things_one_error_says_what_was_meant(
 BAD_ASSIGNMENTS = [
     ({"num_inference_steps": 0}, "num_inference_steps", "from 1 to 1000"),
     ({"regressor": 5}, "regressor", "or null"),
+    ({"sampler": "ddim"}, "sampler", '"ddpm" or "dpmpp_2m"'),
     ({"checkpoint": {"job": "a"}}, "checkpoint", "a text of 1 to 64 characters"),
     ({"faces": 5}, "faces", "checkpoint, regressor, dataset"),
 ]
@@ -161,6 +162,20 @@ def test_a_bad_assignment_names_the_field(
     (error,) = answer.json["errors"]
     assert error["field"] == field
     assert allowed in error["allowed"]
+
+
+def test_an_assignment_in_few_steps_asks_for_the_faces_of_a_checkpoint_that_knows_none(
+    client: FlaskClient, checkpoint_id: str
+) -> None:
+    body = {"checkpoint": checkpoint_id, "sampler": "dpmpp_2m", "regressor": "bundled-regressor"}
+
+    answer = post(client, "assignments", body)
+
+    assert answer.status_code == 422
+    (error,) = answer.json["errors"]
+    assert error["field"] == "dataset"
+    assert error["message"].startswith("dataset: must be the id of a dataset, since checkpoint")
+    assert client.get("/api/v1/jobs").json["items"] == []
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,26 @@ def test_the_assignment_is_a_batch_in_which_each_job_waits_for_what_it_needs():
     assert {job.params.seed for job in jobs.values() if job.kind != "report"} == {7}
 
 
+def test_in_few_steps_the_assignment_is_sampled_and_guided_by_what_is_made_for_them():
+    request = AssignmentRequest(sampler="dpmpp_2m", dataset="d")
+    jobs = {each.label: each.job.params for each in assignment_batch(request).jobs}
+
+    for label in ("sample", "merge", "guided_sample"):
+        assert (jobs[label].sampler, jobs[label].num_inference_steps) == ("dpmpp_2m", 20)
+    for label in ("sample", "guided_sample"):
+        assert (jobs[label].prior, jobs[label].prior_dataset) == ("data", "d")
+    assert (jobs["guided_sample"].guidance, jobs["guided_sample"].guidance_form) == (
+        "calibrated",
+        "eps",
+    )
+    assert jobs["guided_sample"].count == 40
+    own = {each.label: each.job.params for each in assignment_batch(AssignmentRequest()).jobs}
+    assert (own["guided_sample"].guidance, own["guided_sample"].prior_dataset) == ("plain", None)
+    assert own["guided_sample"].num_inference_steps == 1000
+    bundled = assignment_batch(AssignmentRequest(sampler="dpmpp_2m")).jobs
+    assert bundled[0].job.params.prior_dataset is None  # its checkpoint knows its data's start
+
+
 def test_what_the_assignment_is_given_goes_to_all_that_need_it():
     request = AssignmentRequest(
         checkpoint="c", dataset="d", num_inference_steps=50, training_images=9, name="x" * 200
