@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from formats.age_regressor import SQUARED_ERRORS
+from formats.description import CheckpointDescription
 from jobs import store
 from jobs.contract import ArtifactRole
 from jobs.errors import (
@@ -55,7 +56,11 @@ def invalid(field: str, value: object, must: str) -> ValidationError:
 
 
 Schedule = tuple[int, float, float]  # T, first and last beta
-COURSE_SCHEDULE: Schedule = (TIMESTEPS, 1e-4, 0.01)  # of every noise predictor trained anew
+COURSE_SCHEDULE: Schedule = (  # of every noise predictor that is trained anew
+    CheckpointDescription.timesteps,
+    CheckpointDescription.beta_start,
+    CheckpointDescription.beta_end,
+)
 
 
 @dataclass(frozen=True)
