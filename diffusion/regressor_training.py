@@ -50,7 +50,7 @@ class RegressorTraining(TrainingLoop[AgeRegressor]):
         best: the averaged weights whose mean absolute error was least so far: what is kept.
         betas: the noise schedule, float32 (T,).
         faces: what is trained on.
-        initial_sha256: of the noise predictor's weights.
+        initial_sha256: of the weights that it starts from; None from scratch.
     """
 
     measured = ("held_out_loss", "held_out_mae")

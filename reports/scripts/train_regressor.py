@@ -58,17 +58,17 @@ def train(
     params: dict[str, Any], data: FacesWithAges, dtype: torch.dtype | None, out: Path
 ) -> None:
     """Train to the limit; write the best weights, and the errors by tenth of T."""
-    started_from = "initial" if params.get("initial") else "checkpoint"
-    predictor = load_start(HERE / params[f"{started_from}_file"])
+    field = "initial" if params.get("initial") else "checkpoint"
+    start = load_start(HERE / params[f"{field}_file"])
     options = RegressorOptions(**{n: params[n] for n in OPTIONS if n in params})  # or its default
     limit = TrainingLimit(**{name: params[name] for name in LIMITS})
     device = "cuda" if torch.cuda.is_available() else "cpu"
     how: dict[str, Any] = {"device": device, "dtype": dtype}
-    training = RegressorTraining(data, options, limit, predictor=predictor, **how)
+    training = RegressorTraining(data, options, limit, predictor=start, **how)
     for _ in training.run():
         print(f"{training.share:.1%}, {training.images_seen} images seen", end="\r")
     held_out = list(training.held_out_errors())
-    described = describe_regressor(training, predictor, params["dataset"], held_out)
+    described = describe_regressor(training, start, params["dataset"], held_out)
     path = out / "regressor.safetensors"
     save_checkpoint(path, training.best, described, dtype=torch.float16)  # as the job does
     (out / "metrics.json").write_text(json.dumps(described.metrics, indent=1), encoding="utf-8")

@@ -44,15 +44,25 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def checkpoint_id(client: FlaskClient, native_file: Path) -> str:
+def import_file(client: FlaskClient) -> Callable[[Path], str]:
+    """Send a checkpoint's file, and give the id by which jobs can name it."""
+
+    def send(path: Path) -> str:
+        answer = client.post(
+            "/api/v1/checkpoints",
+            data=path.read_bytes(),
+            content_type="application/octet-stream",
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["id"])
+
+    return send
+
+
+@pytest.fixture
+def checkpoint_id(import_file: Callable[[Path], str], native_file: Path) -> str:
     """Id of a checkpoint that jobs can name."""
-    answer = client.post(
-        "/api/v1/checkpoints",
-        data=native_file.read_bytes(),
-        content_type="application/octet-stream",
-    )
-    assert answer.status_code == 201, answer.text
-    return str(answer.json["id"])
+    return import_file(native_file)
 
 
 @pytest.fixture

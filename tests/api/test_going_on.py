@@ -17,7 +17,7 @@ OTHER_END = 0.02  # of the betas; the course's end at 0.01
 
 
 @pytest.fixture
-def keep(client: FlaskClient, tmp_path: Path) -> Callable[..., str]:
+def keep(import_file: Callable[[Path], str], tmp_path: Path) -> Callable[..., str]:
     """Upload a network of width 8, and give its id."""
 
     def upload(architecture: str, **described: Any) -> str:
@@ -25,13 +25,7 @@ def keep(client: FlaskClient, tmp_path: Path) -> Callable[..., str]:
         network = UNet(8) if architecture == "unet" else AgeRegressor(8)
         path = tmp_path / "network.safetensors"
         save_checkpoint(path, network, CheckpointDescription(architecture, 8, **described))
-        answer = client.post(
-            "/api/v1/checkpoints",
-            data=path.read_bytes(),
-            content_type="application/octet-stream",
-        )
-        assert answer.status_code == 201, answer.text
-        return str(answer.json["id"])
+        return import_file(path)
 
     return upload
 

@@ -150,6 +150,16 @@ def test_float64_weights_are_not_written(make_state_dict: Make, tmp_path: Path) 
         )
 
 
+def test_a_native_checkpoint_keeps_its_description_when_imported(
+    make_state_dict: Make, tmp_path: Path
+) -> None:
+    described = CheckpointDescription("unet", 2, timesteps=500, source="trained here")
+    write_checkpoint(tmp_path / "a.safetensors", _numpy(make_state_dict()), described)
+
+    assert import_checkpoint(tmp_path / "a.safetensors", tmp_path / "b.safetensors") == described
+    assert sha256_of(tmp_path / "a.safetensors") == sha256_of(tmp_path / "b.safetensors")
+
+
 def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
 

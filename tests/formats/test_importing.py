@@ -15,7 +15,6 @@ from formats.checkpoint import (
     import_checkpoint,
     read_checkpoint,
     sha256_of,
-    write_checkpoint,
 )
 from formats.errors import (
     BadDescriptionError,
@@ -31,10 +30,6 @@ from formats.errors import (
 
 Save = Callable[..., Path]
 Make = Callable[..., OrderedDict[str, torch.Tensor]]
-
-
-def _numpy(tensors: OrderedDict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def test_a_course_checkpoint_of_full_width_is_imported(
@@ -88,16 +83,6 @@ def test_safetensors_of_others_are_imported(
         assert file.get_slice("conv_last.weight").get_dtype() == kept
     for name, tensor in saved.items():
         np.testing.assert_array_equal(arrays[name], tensor.float().numpy())
-
-
-def test_a_native_checkpoint_keeps_its_description_when_imported(
-    make_state_dict: Make, tmp_path: Path
-) -> None:
-    described = CheckpointDescription("unet", 2, timesteps=500, source="trained here")
-    write_checkpoint(tmp_path / "a.safetensors", _numpy(make_state_dict()), described)
-
-    assert import_checkpoint(tmp_path / "a.safetensors", tmp_path / "b.safetensors") == described
-    assert sha256_of(tmp_path / "a.safetensors") == sha256_of(tmp_path / "b.safetensors")
 
 
 def test_safetensors_without_a_description_are_not_native(

@@ -25,7 +25,9 @@ from jobs.requests import (
     TrainRegressorParams,
 )
 from reports.material import CheckpointFile, MadeJob, Material, PictureFile
+from reports.sections import compose
 from synthetic import synthetic_faces
+from tests.reports.reading import sections_of
 
 TENTHS = range(10)
 METRICS: dict[str, Any] = {
@@ -168,3 +170,8 @@ def unpack(tmp_path: Path) -> Callable[[bytes], Path]:
 def make_picture() -> Callable[..., PictureFile]:
     """Makes a collage of so many faces in so many columns."""
     return picture
+
+
+@pytest.fixture(scope="session")
+def sections(material) -> dict[str, list]:
+    return sections_of(compose(material))

@@ -10,59 +10,14 @@ from reports import formulas as f
 from reports.contents import (
     Algorithm,
     Chart,
-    Code,
     Formula,
-    Heading,
-    Paragraph,
     Picture,
     Table,
     formulas_of,
-    runs,
 )
 from reports.material import MadeJob, Material
 from reports.sections import compose
-
-
-def sections_of(document) -> dict[str, list]:
-    """The blocks of each section, by its title."""
-    sections: dict[str, list] = {}
-    for block in document.blocks:
-        if isinstance(block, Heading) and block.level == 1:
-            sections[block.text] = []
-        elif sections:
-            sections[next(reversed(sections))].append(block)
-    return sections
-
-
-def words(text) -> str:
-    """A text as it would be read aloud."""
-    return "".join(
-        run.words if isinstance(run, Formula) else run.text if isinstance(run, Code) else run
-        for run in runs(text)
-    )
-
-
-def said(blocks) -> str:
-    return "\n".join(words(block.text) for block in blocks if isinstance(block, Paragraph))
-
-
-def table(blocks, caption: str) -> list[list[str]]:
-    [found] = [b for b in blocks if isinstance(b, Table) and caption in words(b.caption)]
-    return [[words(cell) for cell in row] for row in found.rows]
-
-
-def only(blocks, kind):
-    [found] = [block for block in blocks if isinstance(block, kind)]
-    return found
-
-
-@pytest.fixture(scope="module")
-def sections(material) -> dict[str, list]:
-    return sections_of(compose(material))
-
-
-def report_on(job: MadeJob) -> dict[str, list]:
-    return sections_of(compose(Material(None, [job])))
+from tests.reports.reading import only, report_on, said, sections_of, table, words
 
 
 def test_every_job_has_a_section_in_order_between_schedule_and_sources(sections):
@@ -236,36 +191,6 @@ def test_guidance_is_told_as_it_was(params, formulas, sentence):
 
 def test_the_rows_of_guided_faces_are_ages(sections):
     assert only(sections["Faces at target ages"], Picture).rows == ["18 years", "40.5 years"]
-
-
-def test_an_evaluation_shows_judged_ages_figures_and_what_else_was_measured(sections, all_kinds):
-    blocks = sections["Evaluation of the faces at target ages"]
-
-    row = all_kinds[4].metrics["ages"][0]
-    young = [
-        *("18", "{judged_mean:.1f} ± {judged_standard_error:.1f}", "{mean_error:.1f}"),
-        *("{spread:.1f}", "{gray_hair:.3f} ± {gray_hair_standard_error:.3f}"),
-        *("{wrinkles:.3f} ± {wrinkles_standard_error:.3f}", "2"),
-    ]
-    first, _ = table(blocks, "the judge errs by 6.3 years on average.")
-    assert first == [each.format(**row).replace("-", "−") for each in young]
-    assert table(blocks, "Figures of quality") == [
-        ["Fréchet distance of features", "0.25", "0.01", "–"],
-        ["Age rank correlation", "0.938", "–", "–"],
-    ]
-    assert table(blocks, "Also measured") == [["New figure", "−0.875"]]
-    assert isinstance(only(blocks, Picture), Picture)
-
-
-def test_an_evaluation_of_a_merge_shows_seam_and_likeness(sections):
-    blocks = sections["Evaluation of the merged faces"]
-
-    caption = "Of 500 faces that were never merged the seam energy is 1.125 ± 0.031."
-    assert table(blocks, caption) == [
-        ["100", "–", "0.970 ± 0.004"],
-        ["300", "1.250 ± 0.125", "0.750"],
-    ]
-    assert len([block for block in blocks if isinstance(block, Table)]) == 2  # and the settings
 
 
 def test_seeds_and_hashes_are_listed(sections, all_kinds):

@@ -50,13 +50,13 @@ class TrainRegressorRunner:
         dataset = self._datasets.load(shard, work.dataset)
         if dataset.ages is None:
             raise NoAgesError(f"dataset {dataset.name} has no ages; a regressor learns from them")
-        predictor = self._start_network(work)
+        start = self._start_network(work)
         params = work.params
         training = RegressorTraining(
             FacesWithAges(dataset.faces, dataset.ages),
             regressor_options(params),
             TrainingLimit(params.steps, params.images, params.minutes),
-            predictor=predictor,
+            predictor=start,
             device=self._device.device,
             dtype=None if self._device.is_dtype_free else self._device.dtype,
         )
@@ -76,7 +76,7 @@ class TrainRegressorRunner:
         for errors in training.held_out_errors():
             held_out.append(errors)
             shard.between_steps()
-        described = describe_regressor(training, predictor, dataset.name, held_out)
+        described = describe_regressor(training, start, dataset.name, held_out)
         return [
             checkpoint_file(f"age-regressor-{params.width}", training.best, described),
             metrics_file(_metrics(training, described)),
