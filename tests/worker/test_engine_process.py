@@ -1,12 +1,14 @@
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from jobs.artifacts import checkpoint_path
-from worker.consumer.engine_process import EngineDiedError
+from jobs.settings import environment_of
+from worker.consumer.engine_process import ENGINE, EngineDiedError
 from worker.protocol import (
     Failed,
     Finished,
@@ -17,6 +19,7 @@ from worker.protocol import (
     RunCommand,
     Warm,
     Working,
+    event_adapter,
 )
 
 SILENCE_SECONDS = 60.0
@@ -100,6 +103,27 @@ def test_a_killed_engine_is_described_with_all_that_is_known(
     assert info.details["exit_code"] is None
     assert info.details["memory_bytes"] > 2**20
     assert any("job-0" in line for line in info.details["log"])
+
+
+def test_an_engine_whose_consumer_is_gone_keeps_what_it_saved(
+    worker_settings, keep_network, make_order, artifacts
+):
+    order = make_order(keep_network(), num_inference_steps=1000)
+    command = RunCommand(worker=WORKER, order=order).model_dump_json().encode()
+    environment = os.environ | environment_of(worker_settings)
+    with subprocess.Popen(
+        ENGINE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as engine:
+        engine.stdin.write(command + b"\n")
+        engine.stdin.flush()
+        said = map(event_adapter.validate_json, engine.stdout)
+        saved = next(e for e in said if isinstance(e, Working) and e.saved_step > 0).saved_step
+        engine.stdout.close()  # its stdin stays open: it notices at its next word
+
+        assert engine.wait(SILENCE_SECONDS) == 0
+
+    (kept,) = artifacts.names(f"jobs/job/job-0/1-{WORKER}")
+    assert int(kept.removeprefix("state-").removesuffix(".safetensors")) >= saved
 
 
 def test_an_engine_that_cannot_start_says_why_in_its_log(start_engine):

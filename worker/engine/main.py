@@ -5,7 +5,7 @@ import os
 import queue
 import sys
 import threading
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from pydantic import ValidationError
 
@@ -57,10 +57,17 @@ class Engine:
         self._runners = make_runners(self._artifacts, self._device, self._models)
 
     def say(self, event: Contract) -> None:
-        """Write one event, whichever thread says it."""
+        """Write one event, whichever thread says it; where nobody hears it, the process ends.
+
+        It ends at once, lest a broken pipe be taken for the shard's own failure, which drops what
+        the shard has saved.
+        """
         with self._speaking:
-            self._events.write(event.model_dump_json().encode() + b"\n")
-            self._events.flush()
+            try:
+                self._events.write(event.model_dump_json().encode() + b"\n")
+                self._events.flush()
+            except BrokenPipeError:
+                leave()
 
     def run(self) -> None:
         """Serve commands; the process ends when stdin does."""
@@ -84,7 +91,7 @@ class Engine:
             else:
                 self._interrupt = None
                 self._commands.put(command)
-        os._exit(0)  # the consumer is gone: nobody hears us
+        leave()
 
     def _run_shard(self, worker: str, order: ShardOrder) -> None:
         shard = ShardRun(
@@ -112,6 +119,11 @@ class Engine:
             drop_states(shard)
             details = {"shard": order.shard_id, "attempt": order.attempt}
             self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
+
+
+def leave() -> NoReturn:
+    """End the process as it stands: its consumer is gone, and another worker has the shard."""
+    os._exit(0)
 
 
 def run_with_room(runner: Runner, shard: ShardRun) -> list[MadeFile]:
