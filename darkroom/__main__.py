@@ -6,34 +6,34 @@ import click
 
 from darkroom import lifeline
 
-COMMANDS = {
-    "up": "up",
-    "demo": "demo",
-    "submit": "submit",
-    "watch": "watch",
-    "jobs": "jobs",
-    "change": "change",
-    "cancel": "cancel",
-    "retry": "retry",
-    "delete": "delete",
-    "repeat": "repeat",
-    "download": "download",
-    "import": "import_files",
-    "checkpoints": "checkpoints",
-    "datasets": "datasets",
-    "uploads": "uploads",
-    "workers": "workers",
-    "queue": "queue",
-    "pause": "pause",
-    "resume": "resume",
-    "drain": "drain",
-    "web": "web",
-    "dispatcher": "dispatcher",
-    "worker": "worker",
-    "migrate": "migrate",
-    "backup": "backup",
-    "restore": "restore",
-    "doctor": "doctor",
+COMMANDS = {  # module, and what `darkroom --help` says without importing it
+    "up": ("up", "Run everything on this computer"),
+    "demo": ("demo", "Do the whole assignment, and save what it makes"),
+    "submit": ("submit", "Submit a job"),
+    "watch": ("watch", "Follow a job until it ends"),
+    "jobs": ("jobs", "List jobs"),
+    "change": ("change", "Give a job another priority or name"),
+    "cancel": ("cancel", "Cancel a job, and those that wait for it"),
+    "retry": ("retry", "Make an ended job anew"),
+    "delete": ("delete", "Delete ended jobs, or what was imported"),
+    "repeat": ("repeat", "Submit the job that made a picture again"),
+    "download": ("download", "Save what a job made"),
+    "import": ("import_files", "Bring your own files in"),
+    "checkpoints": ("checkpoints", "List checkpoints"),
+    "datasets": ("datasets", "List datasets"),
+    "uploads": ("uploads", "List uploaded pictures"),
+    "workers": ("workers", "List the workers that are online"),
+    "queue": ("queue", "Show pauses, device time, speeds and estimates"),
+    "pause": ("pause", "Send nothing new of a kind, or of all"),
+    "resume": ("resume", "End a pause"),
+    "drain": ("drain", "Send a worker no more shards"),
+    "web": ("web", "Serve the API and the dashboard"),
+    "dispatcher": ("dispatcher", "Send work to workers, and record what they report"),
+    "worker": ("worker", "Run shards on this computer's GPUs, or on its CPU"),
+    "migrate": ("migrate", "Bring the database up to date"),
+    "backup": ("backup", "Copy a system in use"),
+    "restore": ("restore", "Put a backup into an empty system"),
+    "doctor": ("doctor", "Examine everything, and say what to do"),
 }
 
 
@@ -46,11 +46,16 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or None."""
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
+        module, _ = COMMANDS[cmd_name]
         command: click.Command = importlib.import_module(f"darkroom.commands.{module}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,8 +6,8 @@ import time
 from typing import TextIO
 
 from darkroom.lifeline import lifeline
-from darkroom.stack import POLL_SECONDS, WORKER_GRACE, stop_signals
-from darkroom.supervisor import Output, Program, Supervisor
+from darkroom.stop import stop_signals
+from darkroom.supervisor import POLL_SECONDS, WORKER_GRACE, Output, Program, Supervisor
 from jobs.settings import WorkerSettings, environment_of
 
 log = logging.getLogger(__name__)

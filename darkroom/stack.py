@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -21,30 +20,16 @@ from darkroom.embedded_redis import EmbeddedRedis
 from darkroom.lifeline import lifeline
 from darkroom.schema import migrate
 from darkroom.server_error import ServerError
-from darkroom.supervisor import Output, Program, Supervisor
+from darkroom.stop import Stop, stop_signals
+from darkroom.supervisor import POLL_SECONDS, WORKER_GRACE, Output, Program, Supervisor
 from jobs.settings import WebSettings
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
-POLL_SECONDS = 0.05
 PROBE_SECONDS = 0.3
 START_SECONDS = 120.0  # until everything must serve
-WORKER_GRACE = 30.0  # for a worker to save and hand back
 ROAD, PROGRAMS, WORKERS = range(3)  # stages: Redis outlives all, workers end first
-
-
-@dataclass
-class Stop:
-    """What SIGINT and SIGTERM ask for: the first an orderly end, the second an immediate one."""
-
-    is_asked: bool = False
-    is_urgent: bool = False
-
-    def ask(self, *_: object) -> None:
-        """Note one signal."""
-        self.is_urgent = self.is_asked
-        self.is_asked = True
 
 
 @dataclass(frozen=True)
@@ -221,15 +206,3 @@ def only_one(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """SIGINT and SIGTERM ask for the end, within this context, in place of ending the process."""
-    stop = Stop()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

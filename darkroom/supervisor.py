@@ -20,6 +20,7 @@ LONGEST_DELAY = 5.0
 STABLE_SECONDS = 10.0  # a child that lived so long starts again after FIRST_DELAY
 POLL_SECONDS = 0.05
 LAST_LINES_SECONDS = 1.0
+WORKER_GRACE = 30.0  # for a worker to save and hand back
 
 
 @dataclass(frozen=True)

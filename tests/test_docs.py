@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from darkroom.__main__ import COMMANDS, main
 from darkroom.options import api_key_option, url_option
@@ -114,6 +115,14 @@ def test_every_command_explains_itself() -> None:
         command = main.get_command(context, name)
         assert command is not None
         assert command.get_short_help_str(), name
+
+
+def test_the_help_lists_every_command_on_a_line_of_its_own() -> None:
+    answer = CliRunner().invoke(main, ["--help"])
+
+    listed = re.findall(r"^  ([a-z]+)  +\S.{8,}$", answer.output, re.MULTILINE)
+    assert listed == list(COMMANDS)
+    assert all(len(line) <= 80 for line in answer.output.splitlines())
 
 
 def test_everything_that_is_asked_for_is_pinned() -> None:
