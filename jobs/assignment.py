@@ -32,6 +32,7 @@ def assignment_batch(request: AssignmentRequest) -> BatchRequest:
     if request.regressor is None:
         training = _dataset(request, TRAINING_FACES) | {
             "checkpoint": request.checkpoint,
+            "initial": request.initial,
             "images": request.training_images,
             "seed": request.seed,
         }

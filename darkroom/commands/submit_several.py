@@ -13,7 +13,8 @@ from darkroom.request_options import option, without_absent
 from jobs.contract import JobView
 from jobs.requests import AssignmentRequest
 
-METAVARS = {"checkpoint": "ID|FILE", "regressor": "ID|FILE", "dataset": "ID|FACES"}
+CHECKPOINTS = ("checkpoint", "regressor", "initial")
+METAVARS = dict.fromkeys(CHECKPOINTS, "ID|FILE") | {"dataset": "ID|FACES"}
 watch_option = click.option(
     "--watch", is_flag=True, help="Follow all jobs in turn; exit with 1 if one does not succeed."
 )
@@ -32,7 +33,7 @@ def assignment(client: Client, ages: Path | None, watch: bool, **given: Any) -> 
     darkroom submit assignment --checkpoint a.cpt --dataset faces.npy ages.npy
     """
     given["dataset"] = _dataset(client, given["dataset"], ages)
-    for name in ("checkpoint", "regressor"):
+    for name in CHECKPOINTS:
         given[name] = _checkpoint(client, name, given[name])
     _tell(client, client.submit_assignment(without_absent(given)), watch)
 

@@ -38,6 +38,14 @@ ASSIGNMENT = KindForm(
             empty="None: train one",
         ),
         _field(
+            "initial",
+            "Go on from",
+            "Where one is trained: a regressor of the same schedule; it helps where faces are few.",
+            "select",
+            source="regressors",
+            empty="Nothing: a new regressor",
+        ),
+        _field(
             "dataset",
             "Dataset",
             "With ages: to merge, to train on and to compare with.",
@@ -64,7 +72,7 @@ ASSIGNMENT = KindForm(
         _field("seed", "Seed", "Of all jobs. Empty: drawn at random.", "seed"),
     ),
     sections=(
-        Section("With what", (("checkpoint",), ("regressor",), ("dataset",))),
+        Section("With what", (("checkpoint",), ("regressor",), ("initial",), ("dataset",))),
         Section("How", (("sampler",),)),
         Section("How much", (("num_inference_steps", "training_images"), ("seed",))),
     ),

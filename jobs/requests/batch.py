@@ -52,6 +52,9 @@ class AssignmentRequest(Contract):
     )
     checkpoint: Id = Field(BUNDLED, description="Id of the noise predictor.")
     regressor: Id | None = Field(None, description="Id of an age regressor; null: one is trained.")
+    initial: Id | None = Field(
+        None, description="Id of an age regressor that the one to be trained goes on from."
+    )
     dataset: Id = Field(
         SYNTHETIC, description="Id of a dataset with ages, to merge, train on and compare with."
     )
@@ -73,3 +76,11 @@ class AssignmentRequest(Contract):
         description="Images that the regressor sees in its training.",
     )
     seed: Seed | None = Field(None, description="Of all jobs; drawn at random when absent.")
+
+    @model_validator(mode="after")
+    def _check_one_regressor(self) -> Self:
+        if self.regressor is not None and self.initial is not None:
+            raise contradiction(
+                ["regressor", "initial"], "a regressor, or one that another goes on from, not both"
+            )
+        return self

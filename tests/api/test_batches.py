@@ -146,7 +146,7 @@ BAD_ASSIGNMENTS = [
     ({"regressor": 5}, "regressor", "or null"),
     ({"sampler": "ddim"}, "sampler", '"ddpm" or "dpmpp_2m"'),
     ({"checkpoint": {"job": "a"}}, "checkpoint", "a text of 1 to 64 characters"),
-    ({"faces": 5}, "faces", "checkpoint, regressor, dataset"),
+    ({"faces": 5}, "faces", "checkpoint, regressor, initial, dataset"),
 ]
 
 

@@ -268,6 +268,7 @@ def test_the_assignment_is_submitted_and_its_report_leads_to_all_its_jobs(client
         ("report", "jobs", "", "Jobs must be at least one of the list, but it is empty."),
         ("report", "jobs", "gone", "params.jobs.0: there is no job 'gone'"),
         ("assignment", "dataset", "gone", "dataset: there is no dataset 'gone'"),
+        ("assignment", "initial", "bundled", "initial: must be an age regressor"),
         ("assignment", "training_images", "0", "Training images must be a whole number within"),
     ],
 )

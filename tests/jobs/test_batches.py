@@ -1,5 +1,6 @@
 """Jobs that are submitted together."""
 
+import pydantic
 import pytest
 from sqlalchemy import func, select
 
@@ -197,6 +198,15 @@ def test_what_the_assignment_is_given_goes_to_all_that_need_it():
     assert guided.params.regressor == "r"
 
 
+def test_the_assignment_s_regressor_goes_on_from_another():
+    jobs = {each.label: each.job for each in assignment_batch(AssignmentRequest(initial="r")).jobs}
+    assert jobs["train_regressor"].params.initial == "r"
+    assert jobs["guided_sample"].params.regressor.job == "train_regressor"
+
+    with pytest.raises(pydantic.ValidationError, match="or one that another goes on from"):
+        AssignmentRequest(regressor="r", initial="r")
+
+
 def test_the_assignment_is_committed_as_one_with_one_seed_and_replayed(service, count_jobs):
     request = AssignmentRequest()
     first = service.submit_assignment(request, "ada", "key")
@@ -208,7 +218,7 @@ def test_the_assignment_is_committed_as_one_with_one_seed_and_replayed(service, 
     assert set(first.jobs[-1].after) == {job.id for job in first.jobs[:-1]}
 
 
-@pytest.mark.parametrize("field", ["checkpoint", "dataset"])
+@pytest.mark.parametrize("field", ["checkpoint", "dataset", "initial"])
 def test_errors_of_an_assignment_name_its_own_fields(service, count_jobs, field):
     with pytest.raises(JobError, match="nowhere") as bad:
         service.submit_assignment(AssignmentRequest(**{field: "nowhere"}), "ada")
