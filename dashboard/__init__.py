@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from dashboard.errors import add_error_pages
 from dashboard.filters import add_filters
 from dashboard.headers import add_headers
-from dashboard.pages import Pages
+from dashboard.pages import API, Pages
 from dashboard.queue import QueuePages
 from dashboard.submission import SubmissionPages
 from dashboard.uploads import UploadPages
@@ -32,6 +32,7 @@ def blueprint(service: JobService, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> 
     QueuePages(service).add_to(pages)
     SubmissionPages(service).add_to(pages)
     UploadPages(service, max_upload_bytes).add_to(pages)
+    pages.context_processor(lambda: {"api": API})
     add_filters(pages)
     add_error_pages(pages)
     pages.after_request(add_headers)

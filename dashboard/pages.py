@@ -62,7 +62,6 @@ class Pages:
             statuses=list(JobStatus),
             is_active=any(job.status in ACTIVE for job in page.items),
             broker_is_away=not self._service.broker_is_reachable(),
-            api=API,
         )
 
     def job(self, job_id: str) -> str:
@@ -80,7 +79,6 @@ class Pages:
             once=secrets.token_hex(16),
             is_active=not job.status.has_ended,
             broker_is_away=not job.status.has_ended and not self._service.broker_is_reachable(),
-            api=API,
             **parts_of(self._service, job, shards, artifacts),
         )
 

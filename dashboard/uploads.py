@@ -18,7 +18,6 @@ from jobs.kinds.references import NETWORK_WORDS
 from jobs.library import BUNDLED_IDS
 from jobs.service import JobService
 
-API = "/api/v1"
 Answer = str | Response | tuple[str, HTTPStatus]
 LONGEST_NAME = 200
 MULTIPART_OVERHEAD = 2**16  # bytes around the files: boundaries, headers, the name
@@ -73,7 +72,6 @@ class UploadPages:
             "dataset.html",
             dataset=dataset,
             ages=age_histogram(dataset.age_histogram),
-            api=API,
         )
 
     def _take(
@@ -135,7 +133,6 @@ class UploadPages:
             added=request.args.get("added", ""),
             words=NETWORK_WORDS,
             bundled=BUNDLED_IDS,
-            api=API,
         )
 
     def _picture_page(self, errors: Mapping[str, str], name: str) -> str:
@@ -145,7 +142,6 @@ class UploadPages:
             errors=errors,
             name=name,
             added=request.args.get("added", ""),
-            api=API,
         )
 
     def _dataset_page(self, errors: Mapping[str, str], name: str) -> str:
@@ -157,7 +153,6 @@ class UploadPages:
             errors=errors,
             name=name,
             limit=self._max_upload_bytes,
-            api=API,
         )
 
 

@@ -118,6 +118,7 @@ class Dispatcher:
                 orders=outcome.orders,
                 entry_ids=[entry.id for entry in entries],
                 updates=outcome.updates,
+                reset=outcome.workers_changed,  # pages that show workers look at them anew
             )
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)

@@ -17,6 +17,7 @@ class Outcome:
     returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
     succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    workers_changed: bool = False  # one came or went, or takes work otherwise than before
     updates: list[JobUpdate] = field(default_factory=list)
 
     def touch(self, job_id: str, *, is_change: bool) -> None:

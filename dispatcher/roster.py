@@ -104,6 +104,14 @@ class Roster:
         heartbeat = self._workers[worker].heartbeat
         return heartbeat is not None and not heartbeat.draining and heartbeat.protocol == PROTOCOL
 
+    def slots_of_the_living(self) -> dict[str, int]:
+        """Slots to which shards may be sent, of each worker that lives; 0 of another protocol's."""
+        return {
+            name: known.heartbeat.slots if known.heartbeat and self.takes_work(name) else 0
+            for name, known in self._workers.items()
+            if self.is_alive(name)
+        } | dict.fromkeys(self._strangers, 0)
+
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""
         on_the_way: dict[str, set[str]] = {}

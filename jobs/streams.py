@@ -154,6 +154,7 @@ class DispatcherStreams:
         orders: Sequence[tuple[str, Order]] = (),
         entry_ids: Sequence[str] = (),
         updates: Sequence[JobUpdate] = (),
+        reset: bool = False,
     ) -> None:
         """Say what a pass has done, in one round trip.
 
@@ -161,6 +162,7 @@ class DispatcherStreams:
             orders: (worker, order) pairs, for the workers' own streams.
             entry_ids: of reports that are recorded: they are dropped.
             updates: for the web side.
+            reset: tell the web side, after them, that more has changed than they say.
         """
         pipeline = self._redis.pipeline(transaction=False)
         for worker, order in orders:
@@ -182,6 +184,8 @@ class DispatcherStreams:
                 maxlen=UPDATES_MAXLEN,
                 approximate=True,
             )
+        if reset:
+            _add_reset(pipeline)
         if len(pipeline):
             pipeline.execute()
 

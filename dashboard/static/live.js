@@ -83,7 +83,7 @@ function disconnect() {
 
 function take(update) {
   const place = isJobPage ? main : main.querySelector(`[data-job="${CSS.escape(update.job_id)}"]`);
-  if (!place || update.shards_changed || update.status !== place.dataset.status) {
+  if (update.shards_changed || (place && update.status !== place.dataset.status)) {
     refreshWithin(SOON_MS);
   } else if (isJobPage) {
     refreshWithin(PROGRESS_MS);

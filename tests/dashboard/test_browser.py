@@ -1,13 +1,10 @@
-"""The dashboard in a real Chromium: live without reload, whole without script."""
+"""The dashboard in a real Chromium: by keyboard, without script, in both schemes."""
 
 import json
-import re
-import threading
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
+from playwright.sync_api import expect
 
 from dashboard.figures import EXPLAINED
 from jobs.contract import ArtifactRole
@@ -17,141 +14,6 @@ from synthetic import synthetic_faces
 pytestmark = pytest.mark.browser
 
 NARROWEST = 320
-
-
-@pytest.fixture
-def address(app):
-    """The dashboard and the API, served by threads."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def open_page(browser, address):
-    """Opens a path; a complaint on the console fails the test."""
-    contexts, complaints = [], []
-
-    def open_it(path: str, **options) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address + path)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def is_live(page: Page) -> None:
-    """Wait until the page hears events, and mark it, so that a reload would show."""
-    expect(page.locator("#connection")).to_have_text("Live")
-    page.evaluate("window.isTheSamePage = true")
-
-
-def was_not_reloaded(page: Page) -> bool:
-    return bool(page.evaluate("window.isTheSamePage"))
-
-
-def test_a_job_page_follows_its_job_to_the_end_without_reload(bench, open_page):
-    job = bench.submit(count=30, columns=6, num_inference_steps=50)
-    page = open_page(f"/jobs/{job}")
-    is_live(page)
-    expect(page.locator("h1 + p .status")).to_have_text("queued")
-
-    bench.show_preview(job, 0, step=10, version=1)
-
-    expect(page.locator("h1 + p .status")).to_have_text("running")
-    expect(page.locator("[data-percent]")).to_have_text("16")
-    expect(page.locator("#milestones")).to_have_text("30 faces: running")
-    expect(page).to_have_title("16 % · 30 faces \N{EN DASH} Darkroom")
-
-    bench.show_preview(job, 0, step=20, version=2)
-
-    expect(page.locator("[data-percent]")).to_have_text("33")
-    expect(page.locator("[data-bar]")).to_have_js_property("value", 500)
-    expect(page.locator("[data-done]")).to_have_text("500")
-    expect(page.locator("#milestones")).to_have_text("30 faces: 25 percent")
-    preview = page.locator("#preview-0 img")
-    expect(preview).to_have_attribute("src", f"/jobs/{job}/previews/0.png?version=2")
-    expect(preview).to_have_js_property("naturalWidth", 480)
-
-    bench.finish(job)
-
-    expect(page.locator("h1 + p .status")).to_have_text("succeeded")
-    expect(page.locator("svg.sheet a")).to_have_count(30)
-    expect(page.locator("#milestones")).to_have_text("30 faces: succeeded")
-    expect(page).to_have_title("succeeded · 30 faces \N{EN DASH} Darkroom")
-    expect(page.locator("#connection")).to_be_hidden()
-    assert was_not_reloaded(page)
-
-
-def test_the_list_shows_new_jobs_and_their_progress_without_reload(bench, open_page):
-    page = open_page("/")
-    is_live(page)
-
-    job = bench.submit("Late comer", count=5, num_inference_steps=50)
-    bench.report(job, 0, step=10)
-
-    row = page.locator(f"#job-{job}")
-    expect(row).to_contain_text("Late comer")
-    expect(row.locator("[data-percent]")).to_have_text("20")
-
-    bench.report(job, 0, step=40)
-
-    expect(row.locator("[data-percent]")).to_have_text("80")
-    expect(row.locator("[data-bar]")).to_have_js_property("value", 200)
-
-    bench.finish(job)
-
-    expect(row.locator(".status")).to_have_text("succeeded")
-    expect(row.locator("img")).to_have_js_property("naturalWidth", 480)
-    expect(page.locator("#milestones")).to_have_text("Late comer: succeeded")
-    assert was_not_reloaded(page)
-
-
-def test_a_refresh_keeps_what_the_visitor_opened_and_focused(bench, open_page):
-    job = bench.submit(count=30, num_inference_steps=50)
-    page = open_page(f"/jobs/{job}")
-    is_live(page)
-    page.get_by_text("Cancel…").click()
-    page.get_by_role("button", name="Cancel this job").focus()
-
-    bench.report(job, 0, step=10)
-
-    expect(page.locator("#shard-0 .status")).to_have_text("running")
-    button = page.get_by_role("button", name="Cancel this job")
-    expect(button).to_be_focused()
-
-    button.press("Enter")
-
-    expect(page.locator("h1 + p .status")).to_have_text("canceled")
-    assert bench.service.get_job(job).status == "canceled"
-
-
-def test_an_open_page_learns_the_end_within_30_seconds_though_events_are_away(
-    bench, open_page, redis_server
-):
-    job = bench.submit(count=5)
-    page = open_page(f"/jobs/{job}")
-    is_live(page)
-    page.clock.install()
-    redis_server.kill()
-    bench.service.cancel(job)
-
-    page.clock.fast_forward(31_000)
-
-    expect(page.locator("h1 + p .status")).to_have_text("canceled")
-    assert was_not_reloaded(page)
 
 
 def test_a_face_is_shown_large_and_left_by_keyboard(bench, open_page):
@@ -196,29 +58,6 @@ def test_everything_works_without_script(bench, open_page):
     page.go_back()
     page.get_by_role("link", name="Submit again with changes").click()
     expect(page.get_by_label("Faces")).to_have_value("4")
-
-
-def test_a_training_s_curve_and_faces_move_on_without_reload(bench, open_page):
-    job = bench.submit_kind("train_ddpm", "Ours", steps=200, width=8)
-    page = open_page(f"/jobs/{job}")
-    is_live(page)
-
-    bench.train_on(job, 20, version=1)
-
-    expect(page.locator("#chart polyline")).to_have_count(2)
-    picture = page.locator("#preview-0 img")
-    expect(picture).to_have_js_property("naturalWidth", 480)
-    before = page.locator("#chart polyline").first.get_attribute("points")
-
-    bench.train_on(job, 150, version=2)
-
-    expect(page.locator("[data-percent]")).to_have_text("75")
-    expect(page.locator("[data-done]")).to_have_text("150")
-    expect(picture).to_have_attribute("src", f"/jobs/{job}/previews/0.png?version=2")
-    expect(page.locator("#chart polyline").first).not_to_have_attribute("points", before)
-    chart = page.get_by_role("img", name="Loss over training steps")
-    expect(chart).to_have_accessible_description(re.compile("after step 150"))
-    assert was_not_reloaded(page)
 
 
 def test_a_dataset_is_uploaded_and_trained_on_without_script(bench, open_page, tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.dashboard.conftest import WORKER
+from tests.dashboard.bench import WORKER
 
 
 @pytest.fixture
