@@ -13,14 +13,16 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from sqlalchemy import func, select
 
 from darkroom.lifeline import lifeline
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
-from jobs.contract import JobView
+from jobs.contract import JobStatus, JobView
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import JobService, open_service
 from jobs.settings import WebSettings
+from jobs.tables import Shard
 from tests.chaos.proxy import Proxy
 from tests.system.patience import eventually
 from tests.system.scripted_worker import ScriptedWorker
@@ -154,6 +156,14 @@ class System:
         """The steps of the states that are kept of a job, the lowest first."""
         folder = Path(self.settings.artifacts_url) / "jobs" / job_id
         return sorted(int(p.stem.split("-")[1]) for p in folder.glob("*/*/state-*.safetensors"))
+
+    def known_step(self, job_id: str) -> int:
+        """The furthest step that the dispatcher knows to be saved of a shard that runs, or 0."""
+        running = select(func.max(Shard.saved_step)).where(
+            Shard.job_id == job_id, Shard.status == JobStatus.RUNNING
+        )
+        with self.service._database.read() as session:
+            return session.scalar(running) or 0
 
     def resumed_steps(self, of: str) -> list[int]:
         """The steps at which a job, or a shard, was gone on with instead of begun anew."""
