@@ -20,6 +20,8 @@ from jobs.service import JobService
 SHEET = "sheet.png"  # faces of a trained network
 REPORT_PAGE = "report.html"
 MERGE_CELLS = 3  # of the collage for each merged face: both sources and itself
+# What decides which faces are learnt from, and which are held out.
+SAME_FACES = ("dataset", "synthetic_count", "synthetic_seed", "seed", "holdout_fraction")
 Parts = dict[str, Any]
 
 
@@ -94,6 +96,7 @@ def _train_ddpm(seen: _Seen) -> Parts:
     return measured | {
         "chart": line_chart(seen.service.curves(seen.job.id).curves),
         "checkpoint": _trained(seen),
+        "further": _typed(seen.job, SAME_FACES),
     }
 
 
@@ -110,11 +113,15 @@ def _train_regressor(seen: _Seen) -> Parts:
     return _measured(seen) | {
         "charts": [chart for chart in charts if chart],
         "checkpoint": checkpoint,
-        "guide_with": {
-            "regressor": named,
-            "checkpoint": as_typed(seen.job.params["checkpoint"]),
-        },
+        "guide_with": {"regressor": named} | _typed(seen.job, ["checkpoint"]),
+        "further": _typed(seen.job, ["checkpoint", *SAME_FACES]),
     }
+
+
+def _typed(job: JobView, names: Sequence[str]) -> dict[str, str]:
+    """Parameters of a job as a form takes them, those that it has."""
+    params = job.params
+    return {name: as_typed(params[name]) for name in names if params.get(name) is not None}
 
 
 def _trained(seen: _Seen) -> CheckpointView | None:
@@ -146,6 +153,7 @@ def _measured(seen: _Seen) -> Parts:
         "metrics": None if content is None else read_metrics(content),
         "metrics_file": file,
         "excluded": told.get("excluded_ages"),
+        "is_learnt": told.get("held_out_may_be_learnt") is True,
         "judge": told.get("judge"),
         "tables": [table for table in (age_table(told), merged) if table],
         "is_merge": merged is not None,  # whose table tells all of its figures

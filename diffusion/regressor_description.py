@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from diffusion.held_out import MAY_BE_LEARNT, may_have_learnt
 from diffusion.regressor_training import HeldOutErrors, RegressorTraining, StartNetwork
 from diffusion.training_data import TENTHS
 from diffusion.training_description import training_facts
@@ -33,12 +34,16 @@ def describe_regressor(
         told: more to say about the training, JSON values.
 
     Returns:
-        A description whose `metrics` hold `regressor_metrics` and the curves.
+        A description whose `metrics` hold `regressor_metrics` and the curves, and
+        `held_out_may_be_learnt` where that is so.
     """
     curves = {name: _rounded(points) for name, points in training.curves().items()}
     newest = {name: points[-1][1] for name, points in curves.items() if points}
+    start = predictor.description  # of a noise predictor, which knows no ages, nothing is feared
+    goes_on = start.architecture == AGE_REGRESSOR.name and training.initial_sha256 is not None
+    is_learnt = goes_on and may_have_learnt(start, training.faces, training.options.seed)
     return replace(
-        predictor.description,
+        start,
         architecture=AGE_REGRESSOR.name,
         width=training.options.width,
         dataset=f"{dataset}, sha256 {training.faces.sha256}",
@@ -48,7 +53,12 @@ def describe_regressor(
             "initial_sha256": training.initial_sha256,
             **(told or {}),
         },
-        metrics={**newest, **regressor_metrics(training, held_out), "curves": curves},
+        metrics={
+            **newest,
+            **regressor_metrics(training, held_out),
+            **({MAY_BE_LEARNT: True} if is_learnt else {}),
+            "curves": curves,
+        },
         source="trained by darkroom; the averaged weights of the best measurement",
     )
 

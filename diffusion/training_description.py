@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from diffusion.held_out import MAY_BE_LEARNT, may_have_learnt
 from diffusion.prior import DataPrior
 from diffusion.training import Training
 from diffusion.training_data import TrainingFaces
@@ -36,7 +37,7 @@ def describe_training(
 
     Returns:
         A description whose `training` holds options, limit, amount and machine, and whose
-        `metrics` hold the losses.
+        `metrics` hold the losses, and `held_out_may_be_learnt` where that is so.
     """
     schedule = training.initial_description or CheckpointDescription(UNET.name, 1)
     return replace(
@@ -83,6 +84,8 @@ def _metrics(training: Training, by_tenth: Sequence[float] | None) -> dict[str, 
         by_tenth = by_tenth or training.held_out_loss_by_tenth()
         metrics["held_out_loss"] = round(sum(by_tenth) / len(by_tenth), 5)
         metrics["held_out_loss_by_tenth"] = [round(loss, 5) for loss in by_tenth]
+    if may_have_learnt(training.initial_description, training.faces, training.options.seed):
+        metrics[MAY_BE_LEARNT] = True
     return metrics
 
 

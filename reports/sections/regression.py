@@ -185,6 +185,7 @@ def error_blocks(metrics: Mapping[str, Any]) -> list[Block]:
             "The error of held-out faces grows with the noise, until nothing is left but the mean "
             "age. Whoever always says the mean age of the training faces has the error beside it. "
             + _low_noise(metrics)
+            + _what_is_learnt(metrics)
         ),
         f.MAE,
         _error_table(errors, of_mean, squares),
@@ -200,6 +201,15 @@ def error_blocks(metrics: Mapping[str, Any]) -> list[Block]:
 def _low_noise(metrics: Mapping[str, Any]) -> str:
     low = metrics.get("mae_low_noise")
     return f"For t ≤ 100 it is {fixed(low, 2)} years." if isinstance(low, int | float) else ""
+
+
+def _what_is_learnt(metrics: Mapping[str, Any]) -> str:
+    if metrics.get("held_out_may_be_learnt") is not True:
+        return ""
+    return (
+        " The regressor that it went on from may have learnt from some of these faces: on new ones "
+        "the error is larger."
+    )
 
 
 def _error_table(

@@ -96,6 +96,22 @@ def test_a_trained_network_can_be_sampled_fetched_and_read_about(client, bench, 
     assert f'src="/api/v1/artifacts/{artifacts["sheet.png"]}"' in client.get("/").text
 
 
+def test_a_training_goes_on_with_the_same_faces_held_out(client, bench, trained):
+    further = re.search(r'href="([^"]+)">Train it further', client.get(f"/jobs/{trained}").text)
+    form = client.get(html.unescape(further[1]))
+    params = bench.service.get_job(trained).params
+    for name in ("seed", "holdout_fraction", "synthetic_count", "synthetic_seed"):
+        assert re.search(rf'name="{name}"[^>]* value="{params[name]}"', form.text), name
+
+    job = bench.submit_kind("train_ddpm", steps=20, width=8, batch_size=8)
+    bench.end(job, {"metrics.json": metrics(held_out_loss=0.04, held_out_may_be_learnt=True)})
+
+    seen = text_of(client.get(f"/jobs/{job}"))
+    assert "may have learnt from some of the held-out faces" in seen
+    assert "Held out may" not in seen  # and not once more as a figure
+    assert "may have learnt" not in text_of(client.get(f"/jobs/{trained}"))
+
+
 def test_checkpoints_say_where_they_come_from(client, bench, trained):
     page = client.get("/checkpoints")
 

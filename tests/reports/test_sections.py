@@ -17,6 +17,8 @@ from reports.contents import (
 )
 from reports.material import MadeJob, Material
 from reports.sections import compose
+from reports.sections.regression import error_blocks
+from tests.reports.conftest import METRICS
 from tests.reports.reading import only, report_on, said, sections_of, table, words
 
 
@@ -121,11 +123,19 @@ def test_the_pairs_are_named_and_the_method_too():
     assert "each stretch is passed 3 times" in said(blocks)
 
 
+def test_a_regressor_whose_start_may_know_the_held_out_faces_says_so():
+    metrics = METRICS | {"held_out_may_be_learnt": True}
+    assert "5.03 years. The regressor that it went on from may have learnt from some of" in said(
+        error_blocks(metrics)
+    )
+
+
 def test_a_regressor_has_curves_and_errors_beside_the_mean_age(sections):
     blocks = sections["An age regressor for noised faces"]
 
     assert "41 with y < 0 (missing) and 3 with y > 100 (wrong)" in said(blocks)
     assert "For t ≤ 100 it is 5.03 years." in said(blocks)
+    assert "may have learnt" not in said(blocks)
     rows = table(blocks, "Held-out error")
     assert rows[0] == ["1–100", "5.00", "17.25", "6.00"]
     assert rows[-1][:2] == ["901–1000", "14.00"]
