@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psutil
 from pydantic import ValidationError
@@ -38,9 +38,18 @@ class EngineDiedError(Exception):
 class EngineProcess:
     """One engine, from its start to its end."""
 
-    def __init__(self, settings: WorkerSettings, command: Sequence[str] = ENGINE) -> None:
-        """Start the process by `command`; `wait_ready` waits until it can work."""
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        command: Sequence[str] = ENGINE,
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the process by `command`; `wait_ready` waits until it can work.
+
+        `on_exit` is called in a thread when it has ended.
+        """
         self._settings = settings
+        self._on_exit = on_exit
         self._events: queue.Queue[EngineEvent | None] = queue.Queue()
         self._stderr: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
         # Threads that spin at every barrier slow each other 7 times as soon as anything else runs
@@ -141,6 +150,9 @@ class EngineProcess:
             self._memory_bytes = getattr(event, "memory_bytes", self._memory_bytes)
             self._events.put(event)
         self._events.put(None)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(EXIT_SECONDS)
+        self._on_exit()
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None

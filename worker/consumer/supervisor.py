@@ -25,7 +25,7 @@ from worker.protocol import (
 
 log = logging.getLogger(__name__)
 
-RESTART_PAUSES = (0.0, 1.0, 5.0, 15.0, 60.0)  # before an engine is started anew, by deaths in a row
+RESTART_PAUSES = (0.0, 1.0, 5.0, 15.0, 60.0)  # s before an engine starts, by idle deaths in a row
 
 PreviewSink = Callable[[str, int, bytes], None]  # (shard id, version, PNG)
 
@@ -52,6 +52,7 @@ class Supervisor:
         self._attempt: Attempt | None = None
         self._interrupt: Interrupt | None = None
         self._is_closing = False
+        self._idle_deaths = 0  # in a row, of engines that had no shard yet
         self.capabilities: dict[str, Any] = {}
         self._keeper = threading.Thread(target=self._keep_engine, name="engine-keeper", daemon=True)
 
@@ -72,22 +73,39 @@ class Supervisor:
 
     def _keep_engine(self) -> None:
         """Whenever there is no engine, start one."""
-        deaths = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._engine is None or self._is_closing)
-                pause = RESTART_PAUSES[min(deaths, len(RESTART_PAUSES) - 1)]
+                self._changed.wait_for(lambda: self._needs_engine or self._is_closing)
+                dead = None if self._is_closing else self._engine
+            if dead is not None:
+                self._note_idle_death(dead)
+            with self._changed:
+                pause = RESTART_PAUSES[min(self._idle_deaths, len(RESTART_PAUSES) - 1)]
                 if self._changed.wait_for(lambda: self._is_closing, pause):
                     return
             try:
                 self._start_engine()
-                deaths = 0
             except (EngineDiedError, OSError) as error:
                 log.error("the engine did not start: %s", error)
-                deaths += 1
+                self._idle_deaths += 1
+
+    @property
+    def _needs_engine(self) -> bool:
+        """Whether there is none, or a dead one that nobody follows."""
+        return self._engine is None or (self._attempt is None and not self._engine.is_alive)
+
+    def _note_idle_death(self, engine: EngineProcess) -> None:
+        log.warning("the engine died while it had nothing to do")
+        self._idle_deaths += 1
+        self._replace(engine)
+        self._desk.wake()  # no slot is free until there is another
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _start_engine(self) -> None:
-        engine = EngineProcess(self._settings, self._command)
+        engine = EngineProcess(self._settings, self._command, self._notify)
         try:
             ready = engine.wait_ready()
         except EngineDiedError:
@@ -118,6 +136,7 @@ class Supervisor:
         finally:
             with self._changed:
                 self._attempt = None
+                self._changed.notify_all()  # the engine may have died since it was done
 
     def _run(self, order: ShardOrder, attempt: Attempt) -> None:
         engine = self._give(order)
@@ -136,14 +155,14 @@ class Supervisor:
         with self._changed:
             dead = self._engine
         if dead is not None and not dead.is_alive:
-            log.warning("the engine died while it had nothing to do")
-            self._replace(dead)
+            self._note_idle_death(dead)
         with self._changed:
             self._changed.wait_for(
                 lambda: self._engine is not None or self._interrupt is not None,
                 self._settings.engine_load_seconds,
             )
             if self._interrupt is None and self._engine is not None:
+                self._idle_deaths = 0
                 self._engine.send(RunCommand(worker=self._worker, order=order))
                 return self._engine
         return None

@@ -52,6 +52,23 @@ def test_an_engine_that_hangs_is_ended_and_its_shard_goes_on(system, submit, sha
     assert_undisturbed_bytes(system, job, submit)
 
 
+def test_an_engine_that_dies_idle_is_missed_at_once_and_costs_no_shard_anything(
+    system, submit, shard, wait_for
+):
+    system.start_dispatcher()
+    worker = system.start_worker(**QUICK)
+    first = worker.engine()
+
+    first.kill()
+
+    wait_for(lambda: not system.service.list_workers()[0].slots, 10, "for a worker without a slot")
+    wait_for(lambda: system.service.list_workers()[0].slots, 30, "for another engine")
+    assert worker.engine().pid != first.pid
+    job = submit()
+    assert system.wait_ended(job.id).status == "succeeded"
+    assert (shard(job).attempt, shard(job).losses) == (1, 0)
+
+
 def test_a_shard_that_kills_every_engine_fails_with_all_that_is_known(
     system, submit, shard, wait_for
 ):
