@@ -5,6 +5,7 @@ old system can have sent since: reports of old workers, and messages of an old R
 them and change nothing; the old workers are told to stop.
 """
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from jobs import snapshots
 from jobs.artifacts import ArtifactStore
 from jobs.backup import FILES, BackupDescription, BackupError, Tell, read_description
+from jobs.carrying import carry_rows, holds_rows
 from jobs.contract import ACTIVE, JobStatus
 from jobs.database import Database
 from jobs.errors import ArtifactFileNotFoundError
@@ -47,8 +49,10 @@ def restore_backup(
         tell: is told how far it is.
 
     Raises:
-        BackupError: it is no backup, a file of it is damaged, or the place is not empty.
+        BackupError: it is no backup, a file of it is damaged, the place is not empty, or the
+            database is of another kind: only from SQLite to PostgreSQL are rows carried.
         SnapshotError: the database takes it not.
+        SQLAlchemyError: PostgreSQL refuses a row of SQLite's; then it holds none.
         ArtifactStoreError: one of the two stores does not answer, or is full.
     """
     description = read_description(source)
@@ -68,9 +72,14 @@ def restore_backup(
         if description.database == "sqlite":  # in one step: a half restored one is none
             migrate(f"sqlite:///{copy}")
             _make_ready(Database(f"sqlite:///{copy}"), artifacts)
-        snapshots.put_back(database, copy)
+        if _is_carried(description, database):
+            migrate(_url_of(database))
+            with contextlib.closing(Database(f"sqlite:///{copy}")) as small:
+                carry_rows(small, database)
+        else:
+            snapshots.put_back(database, copy)
     if description.database != "sqlite":
-        migrate(database.url.render_as_string(hide_password=False))
+        migrate(_url_of(database))
         _make_ready(database, artifacts)
     artifacts.delete(RESTORING)
     tell(f"{len(description.files)} files, every hash as recorded, and the database")
@@ -80,12 +89,12 @@ def restore_backup(
 def _require_room(
     description: BackupDescription, database: Database, artifacts: ArtifactStore
 ) -> None:
-    backend = snapshots.backend(database)
-    if description.database != backend:
+    backend, is_carried = snapshots.backend(database), _is_carried(description, database)
+    if description.database != backend and not is_carried:
         raise BackupError(
             f"the backup is of {description.database}; database_url names a {backend} database"
         )
-    if not snapshots.is_empty(database):
+    if holds_rows(database) if is_carried else not snapshots.is_empty(database):
         raise BackupError(
             "the database is not empty: nothing is overwritten; move it away, or name another"
         )
@@ -95,6 +104,16 @@ def _require_room(
             f"the artifact store {artifacts.url} is not empty: nothing is overwritten; move it "
             "away, or name another"
         )
+
+
+def _is_carried(description: BackupDescription, database: Database) -> bool:
+    """Whether rows of a SQLite backup go into PostgreSQL, which may be migrated already."""
+    backends = (description.database, snapshots.backend(database))
+    return backends == ("sqlite", snapshots.POSTGRESQL)
+
+
+def _url_of(database: Database) -> str:
+    return database.url.render_as_string(hide_password=False)
 
 
 def _read_checked(source: ArtifactStore, path: str, sha256: str) -> bytes:
