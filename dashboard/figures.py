@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
 
+from formats.description import MAY_BE_LEARNT
+
 TENTHS = 10
 MAX_DECIMALS = 6
 
@@ -91,7 +93,7 @@ SEAM_PREFIXES: Mapping[str, str] = {  # of a merge's figures at a timestep
 NOT_SHOWN = (  # which the page shows in another way, or which figures tell too
     *("curves", "kind", "params", "excluded_ages", "plain_seam_energy"),
     *("age_rank_correlation", "age_mean_absolute_error", "cue_rank_correlations", "diversity"),
-    *("judge", "development", "held_out_may_be_learnt"),
+    *("judge", "development", MAY_BE_LEARNT),
 )
 BY_TENTH: Mapping[str, str] = {
     "mae_by_tenth": "Mean absolute error (years)",

@@ -13,6 +13,7 @@ from dashboard.evaluation_tables import age_table, merge_table
 from dashboard.figures import picture_label, read_metrics
 from dashboard.offers import can_be_evaluated
 from dashboard.typed import as_typed
+from formats.description import MAY_BE_LEARNT
 from jobs.contract import ArtifactRole, ArtifactView, CheckpointView, JobStatus, JobView, ShardView
 from jobs.errors import ArtifactStoreError
 from jobs.service import JobService
@@ -153,7 +154,7 @@ def _measured(seen: _Seen) -> Parts:
         "metrics": None if content is None else read_metrics(content),
         "metrics_file": file,
         "excluded": told.get("excluded_ages"),
-        "is_learnt": told.get("held_out_may_be_learnt") is True,
+        "may_be_learnt": told.get(MAY_BE_LEARNT) is True,
         "judge": told.get("judge"),
         "tables": [table for table in (age_table(told), merged) if table],
         "is_merge": merged is not None,  # whose table tells all of its figures

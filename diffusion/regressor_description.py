@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from diffusion.held_out import MAY_BE_LEARNT, may_have_learnt
+from diffusion.held_out import may_have_learnt
 from diffusion.regressor_training import HeldOutErrors, RegressorTraining, StartNetwork
 from diffusion.training_data import TENTHS
 from diffusion.training_description import training_facts
 from formats.age_regressor import SQUARED_ERRORS
 from formats.architectures import AGE_REGRESSOR
-from formats.description import CheckpointDescription
+from formats.description import MAY_BE_LEARNT, CheckpointDescription
 
 TWENTIETHS = 20
 
@@ -41,7 +41,8 @@ def describe_regressor(
     newest = {name: points[-1][1] for name, points in curves.items() if points}
     start = predictor.description  # of a noise predictor, which knows no ages, nothing is feared
     goes_on = start.architecture == AGE_REGRESSOR.name and training.initial_sha256 is not None
-    is_learnt = goes_on and may_have_learnt(start, training.faces, training.options.seed)
+    seed = training.options.seed
+    may_be_learnt = goes_on and may_have_learnt(start, dataset, training.faces, seed)
     return replace(
         start,
         architecture=AGE_REGRESSOR.name,
@@ -56,7 +57,7 @@ def describe_regressor(
         metrics={
             **newest,
             **regressor_metrics(training, held_out),
-            **({MAY_BE_LEARNT: True} if is_learnt else {}),
+            **({MAY_BE_LEARNT: True} if may_be_learnt else {}),
             "curves": curves,
         },
         source="trained by darkroom; the averaged weights of the best measurement",

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from diffusion.held_out import MAY_BE_LEARNT, may_have_learnt
+from diffusion.held_out import may_have_learnt
 from diffusion.prior import DataPrior
 from diffusion.training import Training
 from diffusion.training_data import TrainingFaces
 from diffusion.training_loop import TrainingLoop
 from formats.architectures import UNET
-from formats.description import CheckpointDescription
+from formats.description import MAY_BE_LEARNT, CheckpointDescription
 
 
 def describe_training(
@@ -51,7 +51,7 @@ def describe_training(
             "initial_sha256": training.initial_sha256,
             **(told or {}),
         },
-        metrics=_metrics(training, by_tenth),
+        metrics=_metrics(training, dataset, by_tenth),
         source="trained by darkroom; the exponential moving average of the weights",
     )
 
@@ -76,7 +76,7 @@ def training_facts(training: TrainingLoop[Any], faces: TrainingFaces) -> dict[st
     }
 
 
-def _metrics(training: Training, by_tenth: Sequence[float] | None) -> dict[str, Any]:
+def _metrics(training: Training, dataset: str, by_tenth: Sequence[float] | None) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         name: round(points[-1][1], 5) for name, points in training.curves().items() if points
     }
@@ -84,7 +84,8 @@ def _metrics(training: Training, by_tenth: Sequence[float] | None) -> dict[str, 
         by_tenth = by_tenth or training.held_out_loss_by_tenth()
         metrics["held_out_loss"] = round(sum(by_tenth) / len(by_tenth), 5)
         metrics["held_out_loss_by_tenth"] = [round(loss, 5) for loss in by_tenth]
-    if may_have_learnt(training.initial_description, training.faces, training.options.seed):
+    start, seed = training.initial_description, training.options.seed
+    if may_have_learnt(start, dataset, training.faces, seed):
         metrics[MAY_BE_LEARNT] = True
     return metrics
 

@@ -52,7 +52,7 @@ class Arbiter:
         self._sender = Sender(self._roster, settings.resend_seconds, now, clock)
         self._forecaster = Forecaster(clock)
         self._losses = LossWatch(self._roster, artifacts, settings.lease_seconds)
-        self._slots: dict[str, int] = {}  # of each living worker, as was told last
+        self._slots: dict[str, int] = {}  # of each listed worker, as was told last
         with database.read() as session:
             self._sender.remember_sent(session)
 
@@ -95,7 +95,7 @@ class Arbiter:
                 self._sender.fill_slots(session, sending)
                 self._recorder.finish_broken(session, sending.broken, outcome)
             self._forecaster.note(session, outcome.hinted, sending.started)
-        slots = self._roster.slots_of_the_living()
+        slots = self._roster.slots_as_listed()
         outcome.workers_changed = slots != self._slots
         self._slots = slots
         return Decision(outcome, sending.departures)

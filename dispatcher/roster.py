@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.messages import PROTOCOL, Heartbeat, Report
+from jobs.workers import WORKER_IS_ONLINE
 
 Clock = Callable[[], float]
 TELL_SECONDS = 30.0  # between two words to a worker of another protocol
 FORGET_SECONDS = 600.0  # a worker silent for so long is forgotten with its queue
+MOMENT_SECONDS = 1.0
 
 
 @dataclass
@@ -22,6 +24,14 @@ class KnownWorker:
     heartbeat: Heartbeat | None = None  # None until the first: only reports were heard
     heard_at: float = 0.0
     running: dict[str, int] = field(default_factory=dict)  # shard id → attempt
+
+
+@dataclass(frozen=True)
+class KnownStranger:
+    """A worker of another protocol."""
+
+    heard_at: float
+    told_at: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Roster:
         self._leases_since = self._listened_at = clock()
         self.sent: dict[str, Sent] = {}
         self.drained: frozenset[str] = frozenset()  # as the database has it
-        self._strangers: dict[str, float] = {}  # worker → when it was told
+        self._strangers: dict[str, KnownStranger] = {}
 
     def renew_leases(self) -> None:
         """Begin every lease and every wait for a report anew: the silence may have been ours."""
@@ -78,11 +88,10 @@ class Roster:
     def hear_stranger(self, worker: str) -> bool:
         """A worker of another protocol was heard; True if it is to be told so (again)."""
         now = self._clock()
-        is_due = now - self._strangers.get(worker, -TELL_SECONDS) >= TELL_SECONDS
-        if is_due:
-            self._strangers = {
-                name: at for name, at in self._strangers.items() if now - at <= FORGET_SECONDS
-            } | {worker: now}
+        known = self._strangers.get(worker)
+        is_due = known is None or now - known.told_at >= TELL_SECONDS
+        told_at = now if known is None or is_due else known.told_at
+        self._strangers[worker] = KnownStranger(heard_at=now, told_at=told_at)
         return is_due
 
     def silent_seconds(self, shard_id: str, attempt: int, worker: str) -> float:
@@ -104,13 +113,18 @@ class Roster:
         heartbeat = self._workers[worker].heartbeat
         return heartbeat is not None and not heartbeat.draining and heartbeat.protocol == PROTOCOL
 
-    def slots_of_the_living(self) -> dict[str, int]:
-        """Slots to which shards may be sent, of each worker that lives; 0 of another protocol's."""
+    def slots_as_listed(self) -> dict[str, int]:
+        """Of each worker that people see listed, the slots to which shards may be sent.
+
+        It stays a moment longer here than in any list: whoever looks when it is gone from here does
+        not find it there.
+        """
+        since = self._clock() - WORKER_IS_ONLINE.total_seconds() - MOMENT_SECONDS
         return {
-            name: known.heartbeat.slots if known.heartbeat and self.takes_work(name) else 0
+            name: known.heartbeat.slots if self.takes_work(name) else 0
             for name, known in self._workers.items()
-            if self.is_alive(name)
-        } | dict.fromkeys(self._strangers, 0)
+            if known.heartbeat is not None and known.heard_at >= since
+        } | {name: 0 for name, known in self._strangers.items() if known.heard_at >= since}
 
     def free_workers(self) -> list[str]:
         """Workers that can take a shard now, the emptiest first, one entry per free slot."""
@@ -149,6 +163,8 @@ class Roster:
     def forget_the_gone(self) -> list[str]:
         """Drop workers that have long been silent, and return their queues."""
         now = self._clock()
+        for name in [n for n, s in self._strangers.items() if now - s.heard_at > FORGET_SECONDS]:
+            del self._strangers[name]
         gone = [n for n, known in self._workers.items() if now - known.heard_at > FORGET_SECONDS]
         queues = [w.heartbeat.queue for n in gone if (w := self._workers.pop(n)).heartbeat]
         self._mentioned = {

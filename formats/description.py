@@ -11,6 +11,8 @@ from formats.errors import BadDescriptionError
 
 MAX_TIMESTEPS = 100_000
 MAX_JSON_LENGTH = 2**20  # characters
+# In the metrics of a training whose start may know its held-out faces; absent where that is not so.
+MAY_BE_LEARNT = "held_out_may_be_learnt"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 
 from sqlalchemy import func, select
@@ -23,9 +23,8 @@ from jobs.queue_order import (
 )
 from jobs.tables import Job, JobParent, Pause, Shard, Worker
 from jobs.timings import device_words
-from jobs.workers import held_shards, workers_heard_since
+from jobs.workers import WORKER_IS_ONLINE, held_shards, workers_heard_since
 
-WORKER_IS_ONLINE = timedelta(seconds=30)
 PLACES = 200  # shards of the front of the queue whose place is told exactly
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from jobs import snapshots
 from jobs.artifacts import ArtifactStore
 from jobs.backup import FILES, BackupDescription, BackupError, Tell, read_description
-from jobs.carrying import carry_rows, holds_rows
+from jobs.carrying import carry_rows, require_no_rows
 from jobs.contract import ACTIVE, JobStatus
 from jobs.database import Database
 from jobs.errors import ArtifactFileNotFoundError
@@ -52,7 +52,6 @@ def restore_backup(
         BackupError: it is no backup, a file of it is damaged, the place is not empty, or the
             database is of another kind: only from SQLite to PostgreSQL are rows carried.
         SnapshotError: the database takes it not.
-        SQLAlchemyError: PostgreSQL refuses a row of SQLite's; then it holds none.
         ArtifactStoreError: one of the two stores does not answer, or is full.
     """
     description = read_description(source)
@@ -89,12 +88,15 @@ def restore_backup(
 def _require_room(
     description: BackupDescription, database: Database, artifacts: ArtifactStore
 ) -> None:
-    backend, is_carried = snapshots.backend(database), _is_carried(description, database)
-    if description.database != backend and not is_carried:
+    if _is_carried(description, database):
+        with database.read() as session:
+            require_no_rows(session)
+    elif description.database != (backend := snapshots.backend(database)):
         raise BackupError(
-            f"the backup is of {description.database}; database_url names a {backend} database"
+            f"the backup is of {description.database}, and database_url names a {backend} "
+            "database: it must be of the same kind, or PostgreSQL for a backup of SQLite"
         )
-    if holds_rows(database) if is_carried else not snapshots.is_empty(database):
+    elif not snapshots.is_empty(database):
         raise BackupError(
             "the database is not empty: nothing is overwritten; move it away, or name another"
         )

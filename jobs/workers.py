@@ -12,7 +12,8 @@ from jobs.contract import JobStatus
 from jobs.messages import Heartbeat, Stranger
 from jobs.tables import JOBS, SHARDS, WORKERS, Worker
 
-WORKER_KEPT = timedelta(days=1)  # how long a silent worker stays in the list
+WORKER_IS_ONLINE = timedelta(seconds=30)  # how long a silent worker is listed
+WORKER_KEPT = timedelta(days=1)  # how long the row of a silent worker stays
 CLOCK_SLACK = timedelta(seconds=30)  # what is this far in the future was not heard by this clock
 
 

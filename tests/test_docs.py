@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -120,6 +121,10 @@ def test_every_command_explains_itself() -> None:
 def test_the_help_lists_every_command_on_a_line_of_its_own() -> None:
     answer = CliRunner().invoke(main, ["--help"])
 
+    ask = "import sys, darkroom.__main__ as m; m.main(['--help'], standalone_mode=False); "
+    ask += "print([name for name in sys.modules if name.startswith('darkroom.commands')])"
+    alone = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert alone.stdout.endswith("[]\n"), "it takes seconds to import them all"
     listed = re.findall(r"^  ([a-z]+)  +\S.{8,}$", answer.output, re.MULTILINE)
     assert listed == list(COMMANDS)
     assert all(len(line) <= 80 for line in answer.output.splitlines())

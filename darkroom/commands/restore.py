@@ -21,8 +21,8 @@ from jobs.snapshots import SnapshotError
 def command(place: str, artifacts: str | None, database: str | None) -> None:
     """Put BACKUP into an empty database and an empty artifact store; every hash is checked.
 
-    Nothing is overwritten. What ran when the backup was made is queued again. A backup of SQLite can
-    be put into PostgreSQL.
+    Nothing is overwritten. What ran when the backup was made is queued again. A backup of SQLite
+    can be put into PostgreSQL.
     """
     settings = read_settings(DatabaseSettings, database_url=database, artifacts_url=artifacts)
     opened = Database(settings.database_url)

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from formats.architectures import ARCHITECTURES, tensor_shapes
+from formats.description import MAY_BE_LEARNT
 from formats.errors import FormatError
 from formats.faces import FACE_SIZE
 from formats.pictures import decode_png, encode_png
@@ -191,7 +192,10 @@ def _training_rows(training: Mapping[str, Any]) -> list[tuple[Text, Text]]:
 def _loss_rows(metrics: Mapping[str, Any]) -> list[tuple[Text, Text]]:
     if "held_out_loss" not in metrics:
         return []
-    return [("Held-out loss", number(metrics["held_out_loss"], 4))]
+    loss = number(metrics["held_out_loss"], 4)
+    if metrics.get(MAY_BE_LEARNT) is True:
+        loss += ", of faces of which some may be learnt: on new ones it is larger"
+    return [("Held-out loss", loss)]
 
 
 def cropped(picture: PictureFile, columns: int) -> tuple[bytes, tuple[int, int], bool]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
+from formats.description import MAY_BE_LEARNT
 from reports import formulas as f
 from reports.charts import Axes, Line, line_chart, line_summary, thinned
 from reports.contents import Block, Chart, Code, Heading, Paragraph, Table, Text
@@ -204,7 +205,7 @@ def _low_noise(metrics: Mapping[str, Any]) -> str:
 
 
 def _what_is_learnt(metrics: Mapping[str, Any]) -> str:
-    if metrics.get("held_out_may_be_learnt") is not True:
+    if metrics.get(MAY_BE_LEARNT) is not True:
         return ""
     return (
         " The regressor that it went on from may have learnt from some of these faces: on new ones "

@@ -7,12 +7,13 @@ import torch
 from diffusion import Checkpoint, Training, TrainingOptions, UNet, linear_betas
 from diffusion.aged_faces import FacesWithAges
 from diffusion.checkpoints import RegressorCheckpoint
-from diffusion.held_out import MAY_BE_LEARNT
+from diffusion.held_out import may_have_learnt
 from diffusion.regressor_description import describe_regressor
 from diffusion.regressor_training import RegressorTraining, StartNetwork
+from diffusion.training_data import TrainingFaces
 from diffusion.training_description import describe_training
 from diffusion.training_options import RegressorOptions, TrainingLimit
-from formats.description import CheckpointDescription
+from formats.description import MAY_BE_LEARNT, CheckpointDescription
 from formats.faces import Faces
 from synthetic import synthetic_faces
 
@@ -79,3 +80,20 @@ def test_so_does_a_noise_predictor(changed: dict[str, object], expected: bool) -
     assert is_said(train_ddpm(first, **changed)) == expected
     unknown = Checkpoint(UNet(4), linear_betas(), CheckpointDescription("unet", 4))
     assert not is_said(train_ddpm(unknown, **changed))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ("synthetic faces 0 to 99999 of seed 1", "synthetic faces 0 to 39999 of seed 1", True),
+        ("synthetic faces 0 to 99999 of seed 1", "synthetic faces 0 to 39999 of seed 11", False),
+        ("synthetic faces 0 to 99999 of seed 1", "Ours", False),
+        ("Ours", "Ours", False),  # a name, of other faces
+    ],
+)
+def test_rendered_faces_of_one_seed_are_the_same_people(
+    before: str, now: str, expected: bool
+) -> None:
+    start = CheckpointDescription("unet", 4, dataset=f"{before}, sha256 {'0' * 64}")
+    faces = TrainingFaces(FACES, TrainingOptions(**SAME), 1000, torch.device("cpu"))
+    assert may_have_learnt(start, now, faces, seed=SAME["seed"]) == expected

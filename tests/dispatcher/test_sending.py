@@ -9,6 +9,7 @@ from jobs.database import Database
 from jobs.messages import Heartbeat, Report, ReportStatus
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
+from jobs.workers import WORKER_IS_ONLINE
 
 pytestmark = pytest.mark.both_databases
 
@@ -108,3 +109,18 @@ def test_a_slot_is_free_once_for_each_message(clock):
     roster.note_sent("j-0", 1, "a")
     roster.hear(beat())
     assert roster.free_workers() == []
+
+
+def test_a_silent_worker_is_gone_from_here_only_when_it_is_gone_from_every_list(clock):
+    roster = Roster(20, clock)
+    roster.hear(beat("a"))
+    roster.hear_stranger("of another version")
+    assert roster.slots_as_listed() == {"a": 1, "of another version": 0}
+
+    clock.now += 20.5
+    assert roster.slots_as_listed() == {"a": 0, "of another version": 0}
+    clock.now += WORKER_IS_ONLINE.total_seconds() - 20
+    assert roster.slots_as_listed() == {"a": 0, "of another version": 0}
+    roster.hear_stranger("of another version")
+    clock.now += 1
+    assert roster.slots_as_listed() == {"of another version": 0}

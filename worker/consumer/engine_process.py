@@ -150,8 +150,11 @@ class EngineProcess:
             self._memory_bytes = getattr(event, "memory_bytes", self._memory_bytes)
             self._events.put(event)
         self._events.put(None)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed its stdout, but does not end
+            self._process.kill()
+            self._process.wait()
         self._on_exit()
 
     def _read_stderr(self) -> None:
@@ -165,11 +168,7 @@ class EngineProcess:
         """Say how the engine ended."""
         if what is not None:
             self._process.kill()
-        try:
-            code = self._process.wait(EXIT_SECONDS)
-        except subprocess.TimeoutExpired:  # it closed its stdout, but does not end
-            self._process.kill()
-            code = self._process.wait()
+        code = self._process.wait()  # the reader of its events sees to it that it ends
         self._readers[1].join(1.0)
         details = {
             "exit_code": code if code >= 0 else None,

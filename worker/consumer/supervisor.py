@@ -3,6 +3,7 @@
 import base64
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,8 @@ from worker.protocol import (
 
 log = logging.getLogger(__name__)
 
-RESTART_PAUSES = (0.0, 1.0, 5.0, 15.0, 60.0)  # s before an engine starts, by idle deaths in a row
+RESTART_PAUSES = (0.0, 1.0, 5.0, 15.0, 60.0)  # s before an engine is started, by early deaths
+STABLE_SECONDS = 60.0  # an engine that lived so long did not die early
 
 PreviewSink = Callable[[str, int, bytes], None]  # (shard id, version, PNG)
 
@@ -52,7 +54,8 @@ class Supervisor:
         self._attempt: Attempt | None = None
         self._interrupt: Interrupt | None = None
         self._is_closing = False
-        self._idle_deaths = 0  # in a row, of engines that had no shard yet
+        self._early_deaths = 0  # in a row, of engines that did not start, or died idle early
+        self._ready_at = 0.0
         self.capabilities: dict[str, Any] = {}
         self._keeper = threading.Thread(target=self._keep_engine, name="engine-keeper", daemon=True)
 
@@ -78,26 +81,33 @@ class Supervisor:
                 self._changed.wait_for(lambda: self._needs_engine or self._is_closing)
                 dead = None if self._is_closing else self._engine
             if dead is not None:
-                self._note_idle_death(dead)
+                self._replace_idle(dead)
             with self._changed:
-                pause = RESTART_PAUSES[min(self._idle_deaths, len(RESTART_PAUSES) - 1)]
+                pause = RESTART_PAUSES[min(self._early_deaths, len(RESTART_PAUSES) - 1)]
                 if self._changed.wait_for(lambda: self._is_closing, pause):
                     return
             try:
                 self._start_engine()
             except (EngineDiedError, OSError) as error:
                 log.error("the engine did not start: %s", error)
-                self._idle_deaths += 1
+                with self._changed:
+                    self._early_deaths += 1
 
     @property
     def _needs_engine(self) -> bool:
         """Whether there is none, or a dead one that nobody follows."""
         return self._engine is None or (self._attempt is None and not self._engine.is_alive)
 
-    def _note_idle_death(self, engine: EngineProcess) -> None:
+    def _replace_idle(self, engine: EngineProcess) -> None:
+        """Have a new engine started for one that died while it had nothing to do."""
+        with self._changed:
+            if self._engine is not engine:  # keeper and shard may both have seen it
+                return
+            is_early = time.monotonic() - self._ready_at < STABLE_SECONDS
+            self._early_deaths = self._early_deaths + 1 if is_early else 0
+            self._replace(engine)
         log.warning("the engine died while it had nothing to do")
-        self._idle_deaths += 1
-        self._replace(engine)
+        engine.end()
         self._desk.wake()  # no slot is free until there is another
 
     def _notify(self) -> None:
@@ -115,6 +125,7 @@ class Supervisor:
             is_wanted = not self._is_closing
             if is_wanted:
                 self._engine = engine
+                self._ready_at = time.monotonic()
                 self.capabilities = ready.capabilities
                 self._changed.notify_all()
         if not is_wanted:
@@ -155,21 +166,20 @@ class Supervisor:
         with self._changed:
             dead = self._engine
         if dead is not None and not dead.is_alive:
-            self._note_idle_death(dead)
+            self._replace_idle(dead)
         with self._changed:
             self._changed.wait_for(
                 lambda: self._engine is not None or self._interrupt is not None,
                 self._settings.engine_load_seconds,
             )
             if self._interrupt is None and self._engine is not None:
-                self._idle_deaths = 0
+                self._early_deaths = 0
                 self._engine.send(RunCommand(worker=self._worker, order=order))
                 return self._engine
         return None
 
     def _replace(self, engine: EngineProcess) -> None:
-        """End this engine, and have a new one started."""
-        engine.end()
+        """Offer this engine no more, and have a new one started."""
         with self._changed:
             if self._engine is engine:
                 self._engine = None
@@ -222,6 +232,7 @@ class Supervisor:
     def _bury(self, engine: EngineProcess, attempt: Attempt, death: EngineDiedError) -> None:
         """Report the loss with all that is known, and have a new engine started."""
         self._replace(engine)
+        engine.end()
         if self._interrupt is Interrupt.STOP:
             self._desk.drop(attempt)
             return

@@ -62,7 +62,7 @@ def test_an_engine_that_dies_idle_is_missed_at_once_and_costs_no_shard_anything(
     first.kill()
 
     wait_for(lambda: not system.service.list_workers()[0].slots, 10, "for a worker without a slot")
-    wait_for(lambda: system.service.list_workers()[0].slots, 30, "for another engine")
+    wait_for(lambda: system.service.list_workers()[0].slots, 60, "for another engine")
     assert worker.engine().pid != first.pid
     job = submit()
     assert system.wait_ended(job.id).status == "succeeded"
