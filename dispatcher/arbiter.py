@@ -52,6 +52,7 @@ class Arbiter:
         self._sender = Sender(self._roster, settings.resend_seconds, now, clock)
         self._forecaster = Forecaster(clock)
         self._losses = LossWatch(self._roster, artifacts, settings.lease_seconds)
+        self._was_refused = False  # by the database, the last pass
         self._slots: dict[str, int] = {}  # of each listed worker, as was told last
         with database.read() as session:
             self._sender.remember_sent(session)
@@ -76,6 +77,8 @@ class Arbiter:
         outcome = Outcome()
         silent = []
         with self._database.read() as session:
+            if self._was_refused:  # what was heard then was not recorded
+                self._sender.remember_sent(session)
             held = held_shards(session)
             self._roster.drained = drained_workers(session)
         self._meter.tick(held)
@@ -83,6 +86,7 @@ class Arbiter:
             self._roster.note_listening(listened_until)
             silent = self._losses.find_silent(held)
         sending = Sending()
+        self._was_refused = True
         with self._database.write() as session:
             self._recorder.record(session, messages, outcome)
             self._losses.take_back(session, silent, self._recorder, outcome, self._max_losses)
@@ -95,6 +99,7 @@ class Arbiter:
                 self._sender.fill_slots(session, sending)
                 self._recorder.finish_broken(session, sending.broken, outcome)
             self._forecaster.note(session, outcome.hinted, sending.started)
+        self._was_refused = False
         slots = self._roster.slots_as_listed()
         outcome.workers_changed = slots != self._slots
         self._slots = slots

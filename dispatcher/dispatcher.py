@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from dispatcher.arbiter import Arbiter, Decision
 from dispatcher.housekeeper import Housekeeper
-from jobs.artifacts import ArtifactStore, attempt_folder
+from jobs.artifacts import ArtifactStore
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
 from jobs.settings import DispatcherSettings
@@ -122,10 +122,8 @@ class Dispatcher:
             )
         except StreamError as error:  # all is said anew when Redis is welcomed
             self._miss_redis(error)
-        for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
-            if attempt > 1:  # what a repeated first message left is tidied up with its job
-                kept = attempt_folder(job_id, shard_id, attempt, worker)
-                self._housekeeper.tidy(job_id, shard_id, kept)
+        for job_id, shard_id, kept in decision.outcome.to_tidy:
+            self._housekeeper.tidy(job_id, shard_id, kept)
         self._keep_house()
 
     def _send(self, decision: Decision) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import __version__
-from jobs.artifacts import ArtifactStore, shard_folder
+from jobs.artifacts import STATE_NAME, ArtifactStore, shard_folder
 from jobs.database import Database
 from jobs.errors import ArtifactStoreError
 from jobs.facts import DISPATCHER, keep_fact
@@ -46,7 +46,7 @@ class Housekeeper:
         self._thread.join(1.0)
 
     def tidy(self, job_id: str, shard_id: str, kept: str) -> None:
-        """This shard has succeeded: of its folders, only `kept` is needed."""
+        """This shard has succeeded: of its folders, only `kept` is needed, without its states."""
         self._succeeded.put((job_id, shard_id, kept))
 
     def _keep_house(self) -> None:
@@ -87,7 +87,9 @@ class Housekeeper:
 
 
 def keep_only(artifacts: ArtifactStore, job_id: str, shard_id: str, kept: str) -> None:
-    """Delete all folders of a shard but `kept`: that of the holder whose success is recorded.
+    """Delete all of a shard but the results in `kept`: of the holder whose success is recorded.
+
+    Saved states go only now: whatever became of the attempts, one could always be gone on from.
 
     Raises:
         ArtifactStoreError: the store does not answer.
@@ -96,3 +98,6 @@ def keep_only(artifacts: ArtifactStore, job_id: str, shard_id: str, kept: str) -
     for name in artifacts.names(folder):
         if f"{folder}/{name}" != kept:
             artifacts.delete(f"{folder}/{name}")
+    for name in artifacts.names(kept):
+        if STATE_NAME.fullmatch(name):
+            artifacts.delete(f"{kept}/{name}")

@@ -15,7 +15,7 @@ class Outcome:
     touched: dict[str, bool] = field(default_factory=dict)  # job id → shards changed
     hinted: set[str] = field(default_factory=set)
     returned: list[tuple[str, str]] = field(default_factory=list)  # (shard, by which worker)
-    succeeded: list[tuple[str, str, int, str]] = field(default_factory=list)
+    to_tidy: list[tuple[str, str, str]] = field(default_factory=list)  # job, shard, folder kept
     made: list[Made] = field(default_factory=list)
     workers_changed: bool = False  # one came or went, or takes work otherwise than before
     updates: list[JobUpdate] = field(default_factory=list)

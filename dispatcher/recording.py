@@ -11,6 +11,7 @@ from dispatcher.outcome import Outcome
 from dispatcher.roster import Roster
 from dispatcher.telling import tell_of_jobs
 from jobs import __version__, job_transitions, store, transitions
+from jobs.artifacts import attempt_folder
 from jobs.contract import ArtifactRole
 from jobs.messages import (
     PROTOCOL,
@@ -137,7 +138,9 @@ class Recorder:
             shard = standings.facts[report.shard_id]
             self._note_timing(session, shard, report)
             outcome.made.append(store.Made(shard.job_id, report.shard_id, report.artifacts))
-            outcome.succeeded.append((shard.job_id, report.shard_id, report.attempt, report.worker))
+            if report.attempt > 1 or report.saved_step:  # a repeated first message: with its job
+                kept = attempt_folder(shard.job_id, report.shard_id, report.attempt, report.worker)
+                outcome.to_tidy.append((shard.job_id, report.shard_id, kept))
         elif report.status is ReportStatus.RETURNED:
             outcome.returned.append((report.shard_id, report.worker))
         elif report.status is ReportStatus.LOST:

@@ -79,7 +79,7 @@ class Sender:
         transitions.delay(session, shard_id, now + pause, hand_backs, worker)
 
     def remember_sent(self, session: Session) -> None:
-        """Learn after a start which messages may be on their way."""
+        """Learn, after a start or a pass in vain, which messages may be on their way."""
         for shard in store.active_shards(session):
             if shard.sent_to is not None:
                 self._roster.note_sent(shard.id, shard.attempt, shard.sent_to)

@@ -4,7 +4,10 @@ Everything that an attempt writes lies under `jobs/{job}/{shard}/{attempt}-{work
 last; nobody else writes there.
 """
 
+import contextlib
+import logging
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -13,12 +16,23 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import fsspec
+from pydantic import ValidationError
 
-from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
+from jobs.errors import (
+    ArtifactFileNotFoundError,
+    ArtifactPathError,
+    ArtifactStoreError,
+    JobError,
+)
 from jobs.http_files import HttpFiles
 from jobs.messages import Manifest
 
+log = logging.getLogger(__name__)
+
 MANIFEST = "manifest.json"
+STATE_NAME = re.compile(r"state-(\d+)\.safetensors")  # what an attempt saved, and at which step
+NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+JOBS = "jobs"
 CHECKPOINTS = "checkpoints"  # the web program keeps the bundled ones there before anything else
 
 
@@ -29,7 +43,7 @@ def attempt_folder(job_id: str, shard_id: str, attempt: int, worker: str) -> str
 
 def shard_folder(job_id: str, shard_id: str) -> str:
     """The folder of all attempts of a shard."""
-    return f"jobs/{job_id}/{shard_id}"
+    return f"{JOBS}/{job_id}/{shard_id}"
 
 
 def checkpoint_path(sha256: str) -> str:
@@ -74,7 +88,7 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: it does not.
         """
-        self.names("jobs/none")
+        self.names(f"{JOBS}/none")
 
     @contextmanager
     def writing(self, path: str) -> Iterator[BinaryIO]:
@@ -84,32 +98,27 @@ class ArtifactStore:
             ArtifactStoreError: the store does not take it (no space, out of reach).
         """
         full = self._full(path)
-        try:
-            if self._is_local:
-                with _replacing(Path(full)) as file:
-                    yield file
-            else:
-                with tempfile.NamedTemporaryFile() as file:
-                    yield cast(BinaryIO, file)
-                    file.flush()
-                    self._fs.put_file(file.name, full)
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
+        if self._is_local:
+            self._require_mounted(path, "write")
+            with self._asking("write", path), _replacing(Path(full)) as file:
+                yield file
+            return
+        with tempfile.NamedTemporaryFile() as file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            with self._asking("write", path):
+                self._fs.put_file(file.name, full)
 
     def open(self, path: str) -> BinaryIO:
         """The file, to be read and closed by the caller; a later one of this path is another.
 
         Raises:
             ArtifactFileNotFoundError: there is none.
-            ArtifactStoreError: the store does not answer.
+            ArtifactStoreError: the store does not answer, or is not mounted.
         """
         full = self._full(path)
-        try:
+        with self._asking("read", path, NO_FILE):
             file = open(full, "rb") if self._is_local else self._fs.open(full, "rb")  # noqa: SIM115
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
         return cast(BinaryIO, file)
 
     def write_bytes(self, path: str, data: bytes) -> None:
@@ -122,10 +131,8 @@ class ArtifactStore:
             with self.writing(path) as file:
                 file.write(data)
             return
-        try:
+        with self._asking("write", path):
             self._fs.pipe_file(self._full(path), data)
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot write {path}: {error}", path=path) from error
 
     def read_bytes(self, path: str) -> bytes:
         """The whole file.
@@ -134,43 +141,38 @@ class ArtifactStore:
             ArtifactFileNotFoundError: there is none.
             ArtifactStoreError: the store does not answer, or is not mounted.
         """
-        try:
+        with self._asking("read", path):
             return cast(bytes, self._fs.cat_file(self._full(path)))
-        except FileNotFoundError as error:
-            if self._is_not_mounted():
-                message = f"cannot read {path}: the store has no {CHECKPOINTS}; is it mounted?"
-                raise ArtifactStoreError(message, path=path) from error
-            raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot read {path}: {error}", path=path) from error
-
-    def _is_not_mounted(self) -> bool:
-        """Whether a shared folder seems to be away: a store that is used holds checkpoints."""
-        return self._is_local and not os.path.isdir(f"{self._root}/{CHECKPOINTS}")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.
 
         Raises:
-            ArtifactStoreError: the store does not answer.
+            ArtifactStoreError: the store does not answer, or is not mounted.
         """
+        full = self._full(path)
         try:
-            return bool(self._fs.exists(self._full(path)))
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot look up {path}: {error}", path=path) from error
+            with self._asking("look up", path):
+                if not self._is_local:
+                    return bool(self._fs.exists(full))
+                os.stat(full)  # where fsspec would call every error an absence
+        except ArtifactFileNotFoundError:
+            self._require_mounted(path, "look up")
+            return False
+        return True
 
     def names(self, folder: str) -> list[str]:
         """Names of the files and folders directly in `folder`, sorted; none if it is absent.
 
         Raises:
-            ArtifactStoreError: the store does not answer.
+            ArtifactStoreError: the store does not answer, or is not mounted.
         """
         try:
-            found = self._fs.ls(self._full(folder), detail=False, refresh=True)
-        except FileNotFoundError:
+            with self._asking("list", folder):
+                found = self._fs.ls(self._full(folder), detail=False, refresh=True)
+        except ArtifactFileNotFoundError:
+            self._require_mounted(folder, "list")
             return []
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot list {folder}: {error}", path=folder) from error
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
     def delete(self, path: str) -> None:
@@ -179,12 +181,40 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the store does not answer.
         """
-        try:
+        with contextlib.suppress(ArtifactFileNotFoundError), self._asking("delete", path):
             self._fs.rm(self._full(path), recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise ArtifactStoreError(f"cannot delete {path}: {error}", path=path) from error
+
+    @contextmanager
+    def _asking(
+        self, what: str, path: str, absence: tuple[type[Exception], ...] = (FileNotFoundError,)
+    ) -> Iterator[None]:
+        """Errors of the file system in the store's own words."""
+        try:
+            yield
+        except JobError:
+            raise
+        except Exception as error:
+            # Libraries of remote stores let errors of their own networks through.
+            if self._is_local and not isinstance(error, OSError):
+                raise
+            if isinstance(error, absence) and what != "write":
+                if what == "read" and self._is_not_mounted():
+                    raise self._not_mounted(path, what) from error
+                raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
+            raise ArtifactStoreError(f"cannot {what} {path}: {error}", path=path) from error
+
+    def _require_mounted(self, path: str, what: str) -> None:
+        """Files of jobs come after checkpoints: where those are not, the store seems to be away."""
+        if path.startswith(f"{JOBS}/") and self._is_not_mounted():
+            raise self._not_mounted(path, what)
+
+    def _is_not_mounted(self) -> bool:
+        """Whether a shared folder seems to be away: a store that is used holds checkpoints."""
+        return self._is_local and not os.path.isdir(f"{self._root}/{CHECKPOINTS}")
+
+    def _not_mounted(self, path: str, what: str) -> ArtifactStoreError:
+        message = f"cannot {what} {path}: the store has no {CHECKPOINTS}; is it mounted?"
+        return ArtifactStoreError(message, path=path)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Publish the last file of an attempt's folder."""
@@ -196,11 +226,19 @@ class ArtifactStore:
     def read_manifest(
         self, job_id: str, shard_id: str, attempt: int, worker: str
     ) -> Manifest | None:
-        """The manifest of an attempt, or None if it never finished."""
+        """The manifest of an attempt, or None if it never finished.
+
+        Raises:
+            ArtifactStoreError: the store does not answer, or is not mounted.
+        """
         path = f"{attempt_folder(job_id, shard_id, attempt, worker)}/{MANIFEST}"
         if not self.exists(path):
             return None
-        return Manifest.model_validate_json(self.read_bytes(path))
+        try:
+            return Manifest.model_validate_json(self.read_bytes(path))
+        except ValidationError as error:  # damaged, or of another version
+            log.warning("%s cannot be understood, and counts for nothing: %s", path, error)
+            return None
 
 
 def is_http(url: str) -> bool:
@@ -215,6 +253,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name without its bytes
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ paths that they have in the store, and `backup.json` last. While files are copie
 (`jobs.holding`), so that whatever the snapshot names is there.
 """
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,11 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs import __version__, snapshots
-from jobs.artifacts import ArtifactStore
+from jobs.artifacts import STATE_NAME, ArtifactStore
 from jobs.contract import ACTIVE, Contract
 from jobs.database import Database
 from jobs.errors import ArtifactFileNotFoundError
-from jobs.holding import hold_files
+from jobs.holding import FilesHeldError, hold_files
 from jobs.tables import Artifact, Checkpoint, Dataset, Shard, Upload
 
 DESCRIPTION = "backup.json"
@@ -62,13 +63,13 @@ def make_backup(
     """Copy the database and all its files to an empty place, while everything goes on.
 
     Raises:
-        BackupError: the place is not empty.
+        BackupError: the place is not empty, or another backup is being made.
         SnapshotError: the database cannot be copied.
         ArtifactStoreError: one of the two stores does not answer, or is full.
     """
     if target.names(""):
         raise BackupError(f"{target.url} is not empty: choose another place")
-    with hold_files(database), tempfile.TemporaryDirectory(prefix="darkroom-backup-") as folder:
+    with _holding(database), tempfile.TemporaryDirectory(prefix="darkroom-backup-") as folder:
         with snapshots.snapshot(database, Path(folder)) as (session, copy):
             named = dict(_named_files(session))
             shards = select(Shard.job_id, Shard.id).where(Shard.status.in_(ACTIVE))
@@ -89,6 +90,15 @@ def make_backup(
     )
     target.write_bytes(DESCRIPTION, description.model_dump_json(indent=1).encode())
     return description
+
+
+@contextlib.contextmanager
+def _holding(database: Database) -> Iterator[None]:
+    try:
+        with hold_files(database):
+            yield
+    except FilesHeldError as error:
+        raise BackupError(str(error)) from error
 
 
 def _named_files(session: Session) -> Iterator[tuple[str, str | None]]:
@@ -136,7 +146,7 @@ def _copy_saved_states(
         folder = f"jobs/{job_id}/{shard_id}"
         for attempt in artifacts.names(folder):
             for name in artifacts.names(f"{folder}/{attempt}"):
-                if not name.startswith("state-") or not name.endswith(".safetensors"):
+                if not STATE_NAME.fullmatch(name):
                     continue
                 path = f"{folder}/{attempt}/{name}"
                 try:

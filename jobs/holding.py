@@ -4,6 +4,7 @@ Whoever holds says so every few seconds. A hold that was not renewed for a minut
 killed backup holds nothing for long.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ RENEW_SECONDS = 10.0
 OVER_AFTER = timedelta(seconds=60)
 
 
+class FilesHeldError(Exception):
+    """All files are held already."""
+
+
 def are_files_held(session: Session) -> bool:
     """Whether no file may be deleted now."""
     fact = read_fact(session, BACKUP)
@@ -29,8 +34,18 @@ def are_files_held(session: Session) -> bool:
 
 @contextmanager
 def hold_files(database: Database) -> Iterator[None]:
-    """Within, no file that a row named at the beginning is deleted."""
-    _say(database)
+    """Within, no file that a row named at the beginning is deleted.
+
+    Raises:
+        FilesHeldError: somebody else holds them, and would let go of them for both.
+    """
+    with database.write() as session:
+        if are_files_held(session):
+            raise FilesHeldError(
+                "another backup is being made, or was broken off less than a minute ago: try again "
+                "when it is over"
+            )
+        _keep(session)
     has_ended = threading.Event()
 
     def renew() -> None:
@@ -47,10 +62,15 @@ def hold_files(database: Database) -> Iterator[None]:
     finally:
         has_ended.set()
         renewer.join()
-        with database.write() as session:
+        # Refused, it ends by itself in a minute: what was held for is whole.
+        with contextlib.suppress(SQLAlchemyError), database.write() as session:
             drop_fact(session, BACKUP)
 
 
 def _say(database: Database) -> None:
     with database.write() as session:
-        keep_fact(session, BACKUP, {"said_at": datetime.now(UTC).isoformat()})
+        _keep(session)
+
+
+def _keep(session: Session) -> None:
+    keep_fact(session, BACKUP, {"said_at": datetime.now(UTC).isoformat()})

@@ -104,7 +104,7 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
         while True:
             try:
                 return exchange()
-            except (_TryAgainError, httpx.TransportError) as error:
+            except (_TryAgainError, httpx.RequestError) as error:
                 if time.monotonic() + pause > deadline:
                     raise OSError(f"{self._url}: {error or type(error).__name__}") from error
                 log.info("the artifact store will be asked again: %s", error)
@@ -141,7 +141,7 @@ class HttpFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
 
         Raises:
             FileNotFoundError: the store says that there is no such file.
-            _TryAgainError, httpx.TransportError: it may be otherwise at the next try.
+            _TryAgainError, httpx.RequestError: it may be otherwise at the next try.
             OSError: it is refused.
         """
         with self._client.stream(method, self._url + path, **given) as response:

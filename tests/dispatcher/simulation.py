@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from dispatcher.arbiter import Arbiter, Decision
 from dispatcher.housekeeper import keep_only
-from jobs.artifacts import ArtifactStore, attempt_folder
+from jobs.artifacts import CHECKPOINTS, ArtifactStore
 from jobs.database import Database
 from jobs.messages import (
     Order,
@@ -70,6 +70,7 @@ class World:
         self.refuses_commits = False
         self._hasten_database()
         self.artifacts = ArtifactStore(str(folder / "artifacts"))
+        self.artifacts.write_bytes(f"{CHECKPOINTS}/kept", b"")  # as in every store that is used
         self.settings = DispatcherSettings(
             lease_seconds=LEASE, resend_seconds=RESEND, max_losses=MAX_LOSSES
         )
@@ -182,8 +183,7 @@ class World:
             del self.road.pending[:read]
 
         def tidy() -> None:
-            for job_id, shard_id, attempt, worker in decision.outcome.succeeded:
-                kept = attempt_folder(job_id, shard_id, attempt, worker)
+            for job_id, shard_id, kept in decision.outcome.to_tidy:
                 keep_only(self.artifacts, job_id, shard_id, kept)
 
         return [order, acknowledge, tidy]

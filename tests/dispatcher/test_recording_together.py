@@ -94,7 +94,7 @@ def test_of_what_holders_say_together_only_what_is_new_is_written(floor):
     assert [floor.shard(worker).curves for worker in "ab"] == [None, curves]
     ended = floor.shard("c")
     assert (ended.status, ended.done) == (JobStatus.SUCCEEDED, ended.total)
-    assert outcome.succeeded == [(floor.job_id, ended.id, 1, "c")]
+    assert [made.shard_id for made in outcome.made] == [ended.id]
     assert len(outcome.orders) == len(WORKERS)  # each is acknowledged, and nobody stopped
 
 

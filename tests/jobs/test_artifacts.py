@@ -2,7 +2,9 @@ import secrets
 import threading
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 
 from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
@@ -17,7 +19,9 @@ def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
         "file": f"file://{tmp_path}/store",
         "memory": f"memory://store-{secrets.token_hex(4)}",
     }
-    return ArtifactStore(urls[request.param])
+    store = ArtifactStore(urls[request.param])
+    store.write_bytes("checkpoints/kept", b"")  # as in every store that is used
+    return store
 
 
 def test_what_is_written_is_read_listed_and_deleted(artifacts):
@@ -56,14 +60,57 @@ def test_what_is_not_there_is_said(artifacts):
     assert error.value.details["path"] == "nowhere/file"
 
 
-def test_a_folder_that_is_not_mounted_does_not_say_that_a_file_is_gone_for_good(tmp_path):
+QUESTIONS = {
+    "read": lambda store: store.read_bytes("jobs/a/file"),
+    "open": lambda store: store.open("jobs/a/file"),
+    "names": lambda store: store.names("jobs/a"),
+    "exists": lambda store: store.exists("jobs/a/file"),
+    "write": lambda store: store.write_bytes("jobs/a/file", b""),
+    "manifest": lambda store: store.read_manifest("a", "a-0", 1, "worker-1"),
+}
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+@pytest.mark.parametrize("folders", [[], ["jobs/b"]])
+def test_a_folder_that_is_not_mounted_says_nothing_of_jobs(tmp_path, ask, folders):
+    for folder in folders:
+        (tmp_path / "mount" / folder).mkdir(parents=True)
     mounted = ArtifactStore(str(tmp_path / "mount"))
 
-    for make in (lambda: None, lambda: mounted.write_bytes("jobs/a/other", b"")):
-        make()
-        with pytest.raises(ArtifactStoreError, match="is it mounted") as error:
-            mounted.read_bytes("jobs/a/file")
-        assert type(error.value) is ArtifactStoreError
+    with pytest.raises(ArtifactStoreError, match="is it mounted") as error:
+        ask(mounted)
+
+    assert type(error.value) is ArtifactStoreError  # it may be otherwise later
+    assert not (tmp_path / "mount" / "jobs" / "a").exists()
+
+
+class Unreachable(AbstractFileSystem):
+    """As libraries of remote stores are: errors of their network are no OSError."""
+
+    protocol = "unreachable"
+
+    def _refuse(self, *_args, **_named):
+        raise RuntimeError("could not connect to the endpoint")
+
+    cat_file = pipe_file = put_file = exists = ls = rm = open = _refuse
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_whatever_a_remote_store_s_library_raises_may_be_otherwise_later(ask):
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+
+    with pytest.raises(ArtifactStoreError, match="could not connect") as error:
+        ask(ArtifactStore("unreachable://bucket"))
+
+    assert type(error.value) is ArtifactStoreError
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"of": "another version"}'])
+def test_a_manifest_that_cannot_be_understood_counts_for_nothing(artifacts, content):
+    folder = attempt_folder("job", "job-0", 2, "worker-1")
+    artifacts.write_bytes(f"{folder}/manifest.json", content)
+
+    assert artifacts.read_manifest("job", "job-0", 2, "worker-1") is None
 
 
 @pytest.mark.parametrize("path", ["../secret", "a/../../secret", "/etc/passwd", "a/.."])
@@ -126,8 +173,9 @@ def test_nobody_sees_half_a_file(tmp_path):
 def test_a_store_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
     (tmp_path / "jobs").write_text("a file where a folder must be")
     artifacts = ArtifactStore(str(tmp_path))
+    artifacts.write_bytes("checkpoints/kept", b"")
 
     with pytest.raises(ArtifactStoreError, match="cannot write jobs/a/file"):
         artifacts.write_bytes("jobs/a/file", b"content")
 
-    assert artifacts.names("") == ["jobs"]
+    assert artifacts.names("") == ["checkpoints", "jobs"]

@@ -8,7 +8,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.backup import BackupError, make_backup, read_description
 from jobs.database import Database
 from jobs.facts import keep_fact
-from jobs.holding import are_files_held
+from jobs.holding import are_files_held, hold_files
 from jobs.requests import SampleJob, SampleParams
 from jobs.restoring import NEW_ATTEMPTS, restore_backup
 from jobs.sweeping import store_name
@@ -77,3 +77,10 @@ def test_nothing_is_overwritten(service, database, elsewhere, tmp_path):
         restore_backup(kept, database, ArtifactStore("memory://empty"), migrate, say_nothing)
     with pytest.raises(BackupError, match="it is no backup"):
         restore_backup(new, elsewhere, ArtifactStore("memory://empty"), migrate, say_nothing)
+
+
+def test_two_backups_are_not_made_at_once(service, database, tmp_path):
+    kept = ArtifactStore(str(tmp_path / "kept"))
+    with hold_files(database), pytest.raises(BackupError, match="another backup is being made"):
+        make_backup(database, ArtifactStore(service._artifacts.url), kept, say_nothing)
+    make_backup(database, ArtifactStore(service._artifacts.url), kept, say_nothing)

@@ -10,12 +10,14 @@ import torch
 
 from diffusion import UNet, save_checkpoint
 from formats.description import CheckpointDescription
-from jobs.artifacts import ArtifactStore, checkpoint_path
+from jobs.artifacts import CHECKPOINTS, ArtifactStore, checkpoint_path
 from jobs.messages import ShardOrder
 from jobs.requests import SampleParams
 from jobs.settings import WorkerSettings
 from jobs.works import FileReference, SampleWork
+from tests.worker.tiny_training import Files, train_order
 from worker.consumer.engine_process import EngineProcess
+from worker.engine import development, training
 from worker.engine.device import Device
 from worker.engine.models import Models
 from worker.engine.runners import Runner, make_runners
@@ -42,7 +44,14 @@ def settings_over(folder: Path) -> WorkerSettings:
 
 @pytest.fixture
 def artifacts(worker_settings: WorkerSettings) -> ArtifactStore:
-    return ArtifactStore(worker_settings.artifacts_url)
+    return used_store(worker_settings)
+
+
+def used_store(settings: WorkerSettings) -> ArtifactStore:
+    """A store with checkpoints, as every one has that is used."""
+    store = ArtifactStore(settings.artifacts_url)
+    store.write_bytes(f"{CHECKPOINTS}/kept", b"")
+    return store
 
 
 @pytest.fixture
@@ -137,7 +146,7 @@ def make_inner_engine() -> Callable[[Path], InnerEngine]:
         settings = settings_over(folder)
         chatty = {"report_seconds": 1e-9, "training_save_seconds": 3600.0}
         settings = settings.model_copy(update=chatty)
-        return InnerEngine(settings, ArtifactStore(settings.artifacts_url))
+        return InnerEngine(settings, used_store(settings))
 
     return make
 
@@ -146,3 +155,21 @@ def make_inner_engine() -> Callable[[Path], InnerEngine]:
 def inner_engine(tmp_path: Path, make_inner_engine: Callable[[Path], InnerEngine]) -> InnerEngine:
     """Runners over this test's own store."""
     return make_inner_engine(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def small_sheets() -> Iterator[None]:
+    """Few faces at few moments: sampling them would take longer than all else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(development, "SHARES", (0.1, 0.5))
+        patch.setattr(development, "STEPS", 4)
+        patch.setattr(training, "DEVELOPED_FACES", 2)
+        patch.setattr(training, "SHEET_FACES", 3)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(small_sheets, make_inner_engine, tmp_path_factory) -> tuple[Any, Files]:
+    """An engine that ran a whole training, and the files of it."""
+    engine = make_inner_engine(tmp_path_factory.mktemp("whole"))
+    return engine, engine.run(train_order())

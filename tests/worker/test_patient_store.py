@@ -136,3 +136,23 @@ def test_who_is_hasty_or_serves_nobody_is_refused_at_once(scene: Scene) -> None:
 )
 def test_a_full_disk_is_known_whichever_library_tells(error: Exception, is_one: bool) -> None:
     assert is_full_disk(error) is is_one
+
+
+def test_a_save_into_a_store_that_hangs_is_left_only_where_nobody_wants_the_shard(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(scene.store._store, "write_bytes", lambda *_: answers.wait(60))
+    timer = after(1.0, answers.set)
+    with scene.store.serving(scene.shard), scene.shard.hastily():
+        scene.interrupt = Interrupt.RETURN
+        scene.store.write_bytes("jobs/a/state", b"")  # it waits for the answer
+        assert answers.is_set()
+        timer.join()
+
+        answers.clear()
+        scene.interrupt = Interrupt.STOP
+        with pytest.raises(InterruptedShard):
+            scene.store.write_bytes("jobs/a/state", b"")
+        assert not answers.is_set()
+    answers.set()

@@ -3,7 +3,6 @@ import torch
 from diffusion import SampleStep
 from jobs.artifacts import attempt_folder
 from worker.engine.sampling_state import newest_sampling, save_sampling
-from worker.engine.saved_states import drop_states
 from worker.engine.shard import ShardRun
 
 CPU = torch.device("cpu")
@@ -86,16 +85,22 @@ def test_a_file_that_was_not_published_is_no_state(
     assert newest_sampling(shard, CPU) is None
 
 
-def test_an_attempt_drops_its_own_state_and_nobody_elses(
-    worker_settings, artifacts, make_order, keep_network
+def test_a_state_that_is_replaced_while_it_is_looked_for_is_found_anew(
+    worker_settings, artifacts, make_order, keep_network, monkeypatch
 ):
     reference = keep_network()
-    other = make_shard(worker_settings, artifacts, make_order(reference, 2), "other")
-    save_sampling(other, state_at(3))
+    old = make_shard(worker_settings, artifacts, make_order(reference), "taken-back")
+    save_sampling(old, state_at(5))
     shard = make_shard(worker_settings, artifacts, make_order(reference, 2))
-    save_sampling(shard, state_at(8))
+    names, listed = artifacts.names, []
 
-    drop_states(shard)
+    def names_and_then(folder):
+        found = names(folder)
+        listed.append(folder)
+        if len(listed) == 2:  # what was taken back still runs: its only state is another now
+            save_sampling(old, state_at(6))
+        return found
 
-    assert artifacts.names(shard.folder) == []
-    assert newest_sampling(shard, CPU).step == 3
+    monkeypatch.setattr(artifacts, "names", names_and_then)
+
+    assert newest_sampling(shard, CPU).step == 6

@@ -1,5 +1,6 @@
 """What becomes of an engine that dies while it has nothing to do; the engines only sleep."""
 
+import io
 import logging
 import os
 import signal
@@ -17,12 +18,8 @@ from worker.consumer.desk import ReportDesk
 from worker.consumer.supervisor import Supervisor
 
 DIED = "the engine died while it had nothing to do"
-DUMB = (
-    "import os, sys, time\n"
-    """print('{"type": "ready", "capabilities": {}}', flush=True)\n"""
-    "os.close(1)\n"
-    "time.sleep(600)\n"
-)
+READY = """print('{"type": "ready", "capabilities": {}}', flush=True)\nimport time, os\n"""
+DUMB = READY + "os.close(1)\ntime.sleep(600)\n"
 
 
 @pytest.fixture
@@ -112,3 +109,12 @@ def test_a_shard_that_finds_the_engine_dead_waits_for_the_next_one(
 
     assert artifacts.read_manifest("job", "job-0", 1, "worker-1") is not None
     assert [record.message for record in caplog.records].count(DIED) == 1
+
+
+def test_an_engine_goes_on_where_nobody_reads_its_log(start, eventually, monkeypatch):
+    with io.StringIO() as closed:
+        monkeypatch.setattr(sys, "stderr", closed)
+    talk = "import sys\nsys.stderr.write('x\\n' * 100_000)\n"
+    loud = start([sys.executable, "-c", talk + READY + "sys.stdin.read()\n"])
+
+    eventually(lambda: loud.is_ready)

@@ -3,63 +3,31 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from diffusion import Checkpoint, Training, TrainingOptions, fit_prior, load_checkpoint
+from diffusion import Checkpoint, Training, TrainingOptions, fit_prior
 from diffusion.errors import TrainingDivergedError
 from diffusion.training_options import TrainingLimit
 from formats.pictures import read_png_parameters
-from jobs.artifacts import ArtifactStore
-from jobs.errors import ArtifactStoreError
-from jobs.messages import ShardOrder
 from jobs.requests import TrainDdpmParams
-from jobs.works import FileReference, SyntheticDataset, TrainDdpmWork
 from synthetic import synthetic_faces
-from worker.engine import development, training
-from worker.engine.shard import InterruptedShard, MadeFile
+from tests.worker.tiny_training import (
+    CHECKPOINT,
+    FACES,
+    STEPS,
+    TINY,
+    read,
+    train_order,
+)
+from worker.engine import training
 from worker.engine.stored_files import read_checkpoint
-from worker.protocol import Interrupt, PreviewMade, Working
+from worker.protocol import PreviewMade, Working
 
-FACES = 64
-STEPS = 16
-TINY = {"width": 8, "batch_size": 4, "seed": 5, "warmup_steps": 5}
-CHECKPOINT = "noise-predictor-8.safetensors"
-Files = dict[str, MadeFile]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _small_sheets() -> Iterator[None]:
-    """Few faces at few moments: sampling them would take longer than all else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(development, "SHARES", (0.1, 0.5))
-        patch.setattr(development, "STEPS", 4)
-        patch.setattr(training, "DEVELOPED_FACES", 2)
-        patch.setattr(training, "SHEET_FACES", 3)
-        yield
-
-
-@pytest.fixture(scope="module")
-def whole(_small_sheets, make_inner_engine, tmp_path_factory) -> tuple[Any, Files]:
-    """An engine that ran a whole training, and the files of it."""
-    engine = make_inner_engine(tmp_path_factory.mktemp("whole"))
-    return engine, engine.run(train_order())
-
-
-def train_order(attempt: int = 1, initial: FileReference | None = None, **params) -> ShardOrder:
-    limit = {} if {"minutes", "images"} & params.keys() else {"steps": STEPS}
-    work = TrainDdpmWork(
-        params=TrainDdpmParams(**(TINY | limit | params)),
-        dataset=SyntheticDataset(count=FACES, seed=1),
-        initial=initial,
-    )
-    return ShardOrder(job_id="job", shard_id="job-0", attempt=attempt, work=work)
+pytestmark = pytest.mark.usefixtures("small_sheets")
 
 
 def core_training(initial: Checkpoint | None = None, **options) -> Training:
@@ -77,26 +45,10 @@ def core_training(initial: Checkpoint | None = None, **options) -> Training:
     return made
 
 
-def read(file: MadeFile, folder: Path) -> Checkpoint:
-    path = folder / file.name
-    path.write_bytes(file.content)
-    return load_checkpoint(path)
-
-
 def assert_same_weights(found: Checkpoint, expected: Training) -> None:
     weights = found.model.state_dict()
     for name, weight in expected.averaged.state_dict().items():
         assert torch.equal(weights[name], weight.half().float()), name
-
-
-def curves_of(files: Files) -> dict[str, Any]:
-    return dict(json.loads(files["metrics.json"].content)["curves"])
-
-
-def after(count: int, interrupt: Interrupt) -> Callable[..., Interrupt | None]:
-    """An interrupt at the count-th question."""
-    questions = iter(range(1, count + 1))
-    return lambda engine: None if next(questions, count) < count else interrupt
 
 
 def test_a_training_is_the_cores_own(whole, tmp_path):
@@ -199,39 +151,6 @@ def test_the_curves_are_told_whole_while_it_trains(whole):
     assert "held_out_loss" in told[-1]
 
 
-@pytest.mark.parametrize("questions", [3, 6, 12, 28, 38])
-def test_what_is_handed_back_at_any_moment_goes_on_to_the_same_end(
-    inner_engine, whole, tmp_path, questions
-):
-    _, undisturbed = whole
-    inner_engine.interrupt_when = after(questions, Interrupt.RETURN)
-    with pytest.raises(InterruptedShard) as broken_off:
-        inner_engine.run(train_order())
-    inner_engine.interrupt_when = lambda engine: None
-    inner_engine.events.clear()
-
-    resumed = inner_engine.run(train_order(attempt=2), "worker-2")
-
-    told = [event.done for event in inner_engine.said(Working) if event.done]
-    assert told[0] == min(STEPS, broken_off.value.saved_step + 1)
-    weights = read(undisturbed[CHECKPOINT], tmp_path).model.state_dict()
-    for name, weight in read(resumed[CHECKPOINT], tmp_path).model.state_dict().items():
-        assert torch.equal(weight, weights[name]), name
-    for name in ("development.png", "sheet.png"):
-        assert resumed[name].content == undisturbed[name].content, name
-    assert curves_of(resumed) == curves_of(undisturbed)
-
-
-def test_what_counts_no_more_is_left_at_once_and_not_saved(inner_engine, artifacts):
-    inner_engine.interrupt_when = after(8, Interrupt.STOP)
-
-    with pytest.raises(InterruptedShard) as broken_off:
-        inner_engine.run(train_order())
-
-    assert broken_off.value.interrupt is Interrupt.STOP
-    assert artifacts.names("jobs/job/job-0") == []
-
-
 def test_a_training_goes_on_from_another_checkpoint(inner_engine, keep_network, artifacts):
     initial = keep_network()
 
@@ -250,45 +169,6 @@ def test_a_training_that_diverges_says_what_to_do(inner_engine):
     code, message = inner_engine.runner("train_ddpm").describe_failure(diverged.value)
     assert code == "training_diverged"
     assert "learning rate" in message
-
-
-def test_a_state_that_cannot_be_saved_costs_nothing_now(inner_engine, monkeypatch, caplog):
-    def refuse(store: ArtifactStore, path: str, data: bytes) -> None:
-        raise ArtifactStoreError("no space", path=path)
-
-    monkeypatch.setattr(ArtifactStore, "write_bytes", refuse)
-    inner_engine.settings = inner_engine.settings.model_copy(update={"training_save_seconds": 1e-9})
-
-    files = inner_engine.run(train_order())
-
-    assert CHECKPOINT in files
-    assert "cannot save step 1," in caplog.text
-
-
-def test_only_the_newest_state_is_kept(inner_engine, artifacts):
-    inner_engine.settings = inner_engine.settings.model_copy(update={"training_save_seconds": 1e-9})
-
-    inner_engine.run(train_order())
-
-    assert artifacts.names("jobs/job/job-0/1-worker-1") == [f"state-{STEPS}.safetensors"]
-
-
-def test_a_damaged_state_is_passed_over(inner_engine, artifacts):
-    inner_engine.interrupt_when = after(8, Interrupt.RETURN)
-    with pytest.raises(InterruptedShard) as broken_off:
-        inner_engine.run(train_order())
-    path = f"jobs/job/job-0/1-worker-1/state-{broken_off.value.saved_step}.safetensors"
-    content = artifacts.read_bytes(path)
-    inner_engine.interrupt_when = lambda engine: (
-        Interrupt.STOP if any(event.done for event in engine.said(Working)) else None
-    )
-
-    for damage in (content[: len(content) // 2], b"", content[:2000] + bytes(len(content) - 2000)):
-        inner_engine.events.clear()
-        artifacts.write_bytes(path, damage)
-        with pytest.raises(InterruptedShard):
-            inner_engine.run(train_order(attempt=2))
-        assert next(event.done for event in inner_engine.said(Working) if event.done) == 1
 
 
 @pytest.mark.parametrize(("patience", "speaks"), [(60.0, True), (1e-9, False)])

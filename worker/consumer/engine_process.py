@@ -162,7 +162,8 @@ class EngineProcess:
         for line in self._process.stderr:
             text = line.decode(errors="replace").rstrip()
             self._stderr.append(text)
-            sys.stderr.write(f"engine {self.pid}: {text}\n")
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it: the engine goes on
+                sys.stderr.write(f"engine {self.pid}: {text}\n")
 
     def _describe(self, what: str | None = None) -> ErrorInfo:
         """Say how the engine ended."""

@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 from jobs import __version__
 from jobs.broker import queue_key, queue_of
@@ -19,21 +18,12 @@ from jobs.streams import StreamError, WorkerStreams
 from worker.consumer.desk import ReportDesk
 from worker.consumer.supervisor import Supervisor
 from worker.consumer.usage import UsageMeter
+from worker.consumer.vital import vital_thread
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 EXIT_STUCK = 70
-EXIT_BROKEN = 71
-
-
-def _end_with(work: Callable[[], None]) -> None:
-    """A worker that is mute or deaf is worth nothing: its supervisor shall start another one."""
-    try:
-        work()
-    except BaseException:
-        log.critical("the link to the dispatcher broke: this consumer ends itself", exc_info=True)
-        os._exit(EXIT_BROKEN)  # the engine ends when its stdin closes
 
 
 class Link:
@@ -60,8 +50,8 @@ class Link:
         self._is_closed = threading.Event()
         self._waiting_since: float | None = None  # a message lies beside our free slot
         self._threads = [
-            threading.Thread(target=_end_with, args=(self._speak,), name="reports", daemon=True),
-            threading.Thread(target=_end_with, args=(self._listen,), name="orders", daemon=True),
+            vital_thread(self._speak, "reports"),
+            vital_thread(self._listen, "orders"),
         ]
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ from jobs.messages import ReportStatus, ShardOrder
 from jobs.settings import WorkerSettings
 from worker.consumer.desk import Attempt, ReportDesk
 from worker.consumer.engine_process import ENGINE, EngineDiedError, EngineProcess
+from worker.consumer.vital import vital_thread
 from worker.protocol import (
     EngineEvent,
     Failed,
@@ -57,7 +58,7 @@ class Supervisor:
         self._early_deaths = 0  # in a row, of engines that did not start, or died idle early
         self._ready_at = 0.0
         self.capabilities: dict[str, Any] = {}
-        self._keeper = threading.Thread(target=self._keep_engine, name="engine-keeper", daemon=True)
+        self._keeper = vital_thread(self._keep_engine, "engine-keeper")
 
     def start(self) -> None:
         """Start the engine, in the background."""
@@ -246,8 +247,8 @@ class Supervisor:
         with self._changed:
             if self._attempt == attempt:
                 self._break_off(Interrupt.STOP)
-                return
-        self._desk.drop(attempt)
+            else:
+                self._desk.drop(attempt)
 
     def hand_back(self) -> None:
         """Take no more work; what runs is saved and handed back."""

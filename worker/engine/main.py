@@ -23,7 +23,6 @@ from worker.engine.patient_store import (
     pause_for,
 )
 from worker.engine.runners import INTERNAL_ERROR, Runner, make_runners, offered_kinds
-from worker.engine.saved_states import drop_states
 from worker.engine.shard import InterruptedShard, MadeFile, ShardRun
 from worker.protocol import (
     Failed,
@@ -59,8 +58,7 @@ class Engine:
     def say(self, event: Contract) -> None:
         """Write one event, whichever thread says it; where nobody hears it, the process ends.
 
-        It ends at once, lest a broken pipe be taken for the shard's own failure, which drops what
-        the shard has saved.
+        It ends at once, lest a broken pipe be taken for the shard's own failure.
         """
         with self._speaking:
             try:
@@ -107,7 +105,6 @@ class Engine:
         try:
             with self._artifacts.serving(shard):
                 done, artifacts = shard.publish(run_with_room(runner, shard))
-                drop_states(shard)
             self.say(Warm(checkpoints=self._models.warm))  # before the slot is free
             self.say(Finished(done=done, artifacts=artifacts))
         except InterruptedShard as broken_off:
@@ -116,7 +113,6 @@ class Engine:
             code, message = runner.describe_failure(error)
             if code == INTERNAL_ERROR:
                 log.exception("shard %s failed", order.shard_id)
-            drop_states(shard)
             details = {"shard": order.shard_id, "attempt": order.attempt}
             self.say(Failed(error=ErrorInfo(code=code, message=message, details=details)))
 

@@ -63,7 +63,10 @@ class PatientStore(ArtifactStore):
 
     def delete(self, path: str) -> None:
         """See `ArtifactStore.delete`; tried once, since nothing waits for it."""
-        self._store.delete(path)
+        if self._shard is None:
+            self._store.delete(path)
+        else:
+            _ask_in_thread(self._shard, lambda: self._store.delete(path))
 
     def _insist(self, ask: Callable[[], T]) -> T:
         shard = self._shard
@@ -117,7 +120,9 @@ def pause_for(shard: ShardRun, what: str, seconds: float) -> None:
 def _say_and_obey(shard: ShardRun) -> None:
     if not shard.is_hasty:
         shard.between_steps()
-    elif time.monotonic() >= shard.next_word:  # it obeys after the step that it saves
+        return
+    shard.obey_stop()  # a hand-back waits for what is saved
+    if time.monotonic() >= shard.next_word:
         shard.say_working()
 
 

@@ -1,16 +1,18 @@
-"""Saved states of a shard, each a file of its attempt's folder with the step in its name."""
+"""Saved states of a shard, each a file of its attempt's folder with the step in its name.
+
+Nothing here drops the newest: the dispatcher does, when it has recorded that the shard succeeded.
+"""
 
 import logging
 import re
 from collections.abc import Iterator
 
-from jobs.artifacts import shard_folder
-from jobs.errors import ArtifactStoreError
+from jobs.artifacts import STATE_NAME, shard_folder
+from jobs.errors import ArtifactFileNotFoundError, ArtifactStoreError
 from worker.engine.shard import ShardRun
 
 log = logging.getLogger(__name__)
 
-STATE_NAME = re.compile(r"state-(\d+)\.safetensors")
 ATTEMPT_NAME = re.compile(r"(\d+)-.+")
 
 
@@ -36,11 +38,15 @@ def save_state(shard: ShardRun, step: int, content: bytes) -> None:
             shard.notice = f"Worker {shard.worker} goes on, but cannot save: {error.message}."
 
 
-def saved_states(shard: ShardRun) -> Iterator[tuple[int, bytes]]:
+def saved_states(shard: ShardRun, *, looks_again: bool = True) -> Iterator[tuple[int, bytes]]:
     """Steps and states that any attempt at this shard has saved whole, the furthest first."""
     for step, path in sorted(_found(shard, shard.order.attempt), reverse=True):
         try:
             yield step, shard.artifacts.read_bytes(path)
+        except ArtifactFileNotFoundError:  # an attempt that was taken back may still save others
+            if looks_again:
+                yield from saved_states(shard, looks_again=False)
+                return
         except ArtifactStoreError as error:
             log.warning("cannot go on from %s: %s", path, error)
 
@@ -49,15 +55,6 @@ def go_on_from(shard: ShardRun, step: int) -> None:
     """This state was taken up."""
     log.info("shard %s goes on from step %d", shard.order.shard_id, step)
     shard.saved_step = step
-
-
-def drop_states(shard: ShardRun) -> None:
-    """The shard has ended: its own saved state is of no more use."""
-    try:
-        if shard.saved_step:
-            shard.artifacts.delete(_path(shard, shard.saved_step))
-    except ArtifactStoreError as error:
-        log.warning("cannot drop step %d: %s", shard.saved_step, error)
 
 
 def _path(shard: ShardRun, step: int) -> str:

@@ -171,6 +171,15 @@ class ShardRun:
         if interrupt is not None:
             raise InterruptedShard(interrupt, self.saved_step)
 
+    def obey_stop(self) -> None:
+        """Break off if nobody wants the shard any more.
+
+        Raises:
+            InterruptedShard: so it is.
+        """
+        if self.interrupt() is Interrupt.STOP:
+            self.obey(Interrupt.STOP)
+
     def publish(self, files: Sequence[MadeFile]) -> tuple[int, list[ArtifactRecord]]:
         """Write the files, and the manifest last.
 

@@ -83,7 +83,7 @@ class _Walk(TrainingWalk):
     def _before_step(self) -> None:
         if self._development.is_due(self._training.share):
             faces = self._sample(DEVELOPED_FACES)
-            self._keep(faces)
+            self._keep(faces, self._development)
             self._show(faces)
 
     def _more(self) -> Arrays:
@@ -102,15 +102,17 @@ class _Walk(TrainingWalk):
             self._shard.between_steps()
         sheet = self._sample(SHEET_FACES)
         self._show(sheet)
-        self._keep(sheet[:DEVELOPED_FACES])
-        return Trained(self._training, self._development, sheet, self._fit_prior(), by_tenth)
+        # A copy: what is saved from here on must not hold the end already.
+        development = Development([*self._development.moments])
+        self._keep(sheet[:DEVELOPED_FACES], development)
+        return Trained(self._training, development, sheet, self._fit_prior(), by_tenth)
 
     def _sample(self, count: int) -> Faces:
         prior = self._fit_prior()
         return sample_faces(self._training, prior, count, self._shard.between_steps)
 
-    def _keep(self, faces: Faces) -> None:
-        self._development.add(self._training.share, self._training.images_seen, faces)
+    def _keep(self, faces: Faces, development: Development) -> None:
+        development.add(self._training.share, self._training.images_seen, faces)
 
     def _show(self, faces: Faces) -> None:
         self._shard.say_preview(encode_png(collage(faces, PREVIEW_COLUMNS)))
