@@ -18,6 +18,8 @@ from jobs.messages import Heartbeat, Hint, Report, Stranger
 from jobs.settings import DispatcherSettings
 from jobs.workers import drained_workers, held_shards
 
+LOOK_SECONDS = 0.5  # between two looks for what has changed of the workers: people see it then
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -52,6 +54,8 @@ class Arbiter:
         self._sender = Sender(self._roster, settings.resend_seconds, now, clock)
         self._forecaster = Forecaster(clock)
         self._losses = LossWatch(self._roster, artifacts, settings.lease_seconds)
+        self._clock = clock
+        self._next_look = 0.0  # at the workers
         self._was_refused = False  # by the database, the last pass
         self._slots: dict[str, int] = {}  # of each listed worker, as was told last
         with database.read() as session:
@@ -100,10 +104,16 @@ class Arbiter:
                 self._recorder.finish_broken(session, sending.broken, outcome)
             self._forecaster.note(session, outcome.hinted, sending.started)
         self._was_refused = False
-        slots = self._roster.slots_as_listed()
-        outcome.workers_changed = slots != self._slots
-        self._slots = slots
+        outcome.workers_changed = self._have_workers_changed()
         return Decision(outcome, sending.departures)
+
+    def _have_workers_changed(self) -> bool:
+        """Whether others are listed than a moment ago, or with other slots."""
+        if self._clock() < self._next_look:
+            return False
+        self._next_look = self._clock() + LOOK_SECONDS
+        before, self._slots = self._slots, self._roster.slots_as_listed()
+        return self._slots != before
 
     def forget(self) -> list[str]:
         """Forget attempts that run no more and workers long silent; give their queues."""

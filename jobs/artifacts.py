@@ -33,6 +33,7 @@ MANIFEST = "manifest.json"
 STATE_NAME = re.compile(r"state-(\d+)\.safetensors")  # what an attempt saved, and at which step
 NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 JOBS = "jobs"
+LATER = (f"{JOBS}/", "datasets/", "uploads/")  # what comes into a store that holds checkpoints
 CHECKPOINTS = "checkpoints"  # the web program keeps the bundled ones there before anything else
 
 
@@ -198,17 +199,17 @@ class ArtifactStore:
             if self._is_local and not isinstance(error, OSError):
                 raise
             if isinstance(error, absence) and what != "write":
-                if what == "read" and self._is_not_mounted():
+                if what == "read" and self.is_not_mounted():
                     raise self._not_mounted(path, what) from error
                 raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
             raise ArtifactStoreError(f"cannot {what} {path}: {error}", path=path) from error
 
     def _require_mounted(self, path: str, what: str) -> None:
-        """Files of jobs come after checkpoints: where those are not, the store seems to be away."""
-        if path.startswith(f"{JOBS}/") and self._is_not_mounted():
+        """Checkpoints come before these: where they are not, the store seems to be away."""
+        if path.startswith(LATER) and self.is_not_mounted():
             raise self._not_mounted(path, what)
 
-    def _is_not_mounted(self) -> bool:
+    def is_not_mounted(self) -> bool:
         """Whether a shared folder seems to be away: a store that is used holds checkpoints."""
         return self._is_local and not os.path.isdir(f"{self._root}/{CHECKPOINTS}")
 

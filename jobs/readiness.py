@@ -51,7 +51,10 @@ class ConditionWatch:
     def of_artifacts(self) -> Condition:
         """Whether files can be read and written; asked of the system, without writing one."""
         if self.artifacts.folder is not None:
-            return _of_folder(self.artifacts.folder)
+            condition = _of_folder(self.artifacts.folder)
+            if condition.word == "ok" and self.artifacts.is_not_mounted():
+                return Condition("unreachable", "The artifact store's folder is not mounted.")
+            return condition
         asked_at, condition = self._remembered
         if time.monotonic() - asked_at > REMEMBERED_SECONDS:
             condition = Condition()

@@ -38,9 +38,10 @@ def read_only(disk: SmallDisk) -> Iterator[None]:
 
 @contextlib.contextmanager
 def away(disk: SmallDisk) -> Iterator[None]:
-    """As where a network folder is not mounted: an empty folder that nobody can write to."""
-    with small_disk(disk.folder, 1) as empty, empty.read_only():
+    """As where a network folder is not mounted: an empty folder in its place."""
+    with small_disk(disk.folder, 16):
         yield
+        assert not any(disk.folder.iterdir())  # nothing went where nobody would find it
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ class Hindrance:
 HINDRANCES = [
     Hindrance(full, "No space left on device", "full", "storage_full"),
     Hindrance(read_only, "Read-only file system", "read_only", "artifact_store_error"),
-    Hindrance(away, "Read-only file system", "read_only", "artifact_store_error"),
+    Hindrance(away, "is it mounted?", "unreachable", "artifact_store_error"),
 ]
 
 

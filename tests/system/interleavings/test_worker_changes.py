@@ -1,5 +1,6 @@
 """Pages hear of workers that come, take no work, and fall silent; what only goes on is no news."""
 
+from dispatcher.arbiter import LOOK_SECONDS
 from jobs.updates import UpdateReader
 
 
@@ -22,7 +23,7 @@ def test_pages_are_told_of_workers_that_come_fill_up_and_fall_silent(
         worker.beat(slots=slots)
         passes.until(hears_a_reset)
         worker.beat(slots=slots)
-        passes.all_read()
+        passes.spend(LOOK_SECONDS + 0.1)
         assert not hears_a_reset()
 
     hasty = start_passes(lease_seconds=0.2)
