@@ -77,7 +77,7 @@ class LossWatch:
             shard = session.get_one(Shard, attempt.shard_id, populate_existing=True)
             job = session.get_one(Job, shard.job_id)
             if attempt.manifest is not None:
-                report = _success(attempt, attempt.manifest, shard.seq + 1)
+                report = _success(attempt, attempt.manifest, shard)
                 standings = Standings(session, [shard.id])
                 recorder.record_report(session, report, outcome, standings)
                 continue
@@ -98,13 +98,14 @@ class LossWatch:
                 outcome.touch(attempt.job_id, is_change=True)
 
 
-def _success(attempt: SilentAttempt, manifest: Manifest, seq: int) -> Report:
+def _success(attempt: SilentAttempt, manifest: Manifest, shard: Shard) -> Report:
     return Report(
         worker=attempt.worker,
         job_id=attempt.job_id,
         shard_id=attempt.shard_id,
         attempt=attempt.attempt,
-        seq=seq,
+        seq=shard.seq + 1,
+        saved_step=shard.saved_step,
         status=ReportStatus.SUCCEEDED,
         done=manifest.done,
         artifacts=manifest.artifacts,

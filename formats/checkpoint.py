@@ -36,6 +36,7 @@ Weights = dict[str, npt.NDArray[np.float32]]
 
 _ZIP_START = b"PK"
 _PICKLE_START = b"\x80"
+_HEADER_AT = 8  # in a safetensors file, after the header's length
 
 
 def sha256_of(path: str | Path) -> str:
@@ -106,12 +107,14 @@ def import_checkpoint(source_path: str | Path, target_path: str | Path) -> Check
     """
     source = Path(source_path)
     with source.open("rb") as file:
-        start = file.read(2)
+        start = file.read(_HEADER_AT + 1)
+    # The length of its header, which comes first, may begin with any byte.
+    is_safetensors = start[_HEADER_AT:] == b"{"
     text: str | None = None
     tensors: Mapping[str, npt.NDArray[Any]]
-    if start == _ZIP_START:
+    if start.startswith(_ZIP_START) and not is_safetensors:
         tensors = read_course_checkpoint(source)
-    elif start[:1] == _PICKLE_START:
+    elif start.startswith(_PICKLE_START) and not is_safetensors:
         raise OldTorchFormatError(
             "the file is a bare pickle, the format of torch before 1.6, which is not read; load "
             "it where you trust it and save it again with torch.save(model.state_dict(), path)"

@@ -4,7 +4,6 @@ Everything that an attempt writes lies under `jobs/{job}/{shard}/{attempt}-{work
 last; nobody else writes there.
 """
 
-import contextlib
 import logging
 import os
 import re
@@ -100,7 +99,7 @@ class ArtifactStore:
         """
         full = self._full(path)
         if self._is_local:
-            self._require_mounted(path, "write")
+            self._require_mounted_for(path, "write")
             with self._asking("write", path), _replacing(Path(full)) as file:
                 yield file
             return
@@ -154,11 +153,12 @@ class ArtifactStore:
         full = self._full(path)
         try:
             with self._asking("look up", path):
-                if not self._is_local:
-                    return bool(self._fs.exists(full))
-                os.stat(full)  # where fsspec would call every error an absence
+                if isinstance(self._fs, HttpFiles):
+                    return self._fs.exists(full)
+                # Many an `exists` of fsspec calls every error an absence.
+                os.stat(full) if self._is_local else self._fs.info(full)
         except ArtifactFileNotFoundError:
-            self._require_mounted(path, "look up")
+            self._require_mounted_for(path, "look up")
             return False
         return True
 
@@ -172,7 +172,7 @@ class ArtifactStore:
             with self._asking("list", folder):
                 found = self._fs.ls(self._full(folder), detail=False, refresh=True)
         except ArtifactFileNotFoundError:
-            self._require_mounted(folder, "list")
+            self._require_mounted_for(folder, "list")
             return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
@@ -180,10 +180,13 @@ class ArtifactStore:
         """Delete a file, or a folder and all in it; absent is deleted.
 
         Raises:
-            ArtifactStoreError: the store does not answer.
+            ArtifactStoreError: the store does not answer, or is not mounted.
         """
-        with contextlib.suppress(ArtifactFileNotFoundError), self._asking("delete", path):
-            self._fs.rm(self._full(path), recursive=True)
+        try:
+            with self._asking("delete", path):
+                self._fs.rm(self._full(path), recursive=True)
+        except ArtifactFileNotFoundError:
+            self._require_mounted_for(path, "delete")
 
     @contextmanager
     def _asking(
@@ -192,30 +195,44 @@ class ArtifactStore:
         """Errors of the file system in the store's own words."""
         try:
             yield
-        except JobError:
+        except (JobError, MemoryError):
             raise
         except Exception as error:
             # Libraries of remote stores let errors of their own networks through.
             if self._is_local and not isinstance(error, OSError):
                 raise
             if isinstance(error, absence) and what != "write":
-                if what == "read" and self.is_not_mounted():
-                    raise self._not_mounted(path, what) from error
+                if what == "read" and path.startswith((*LATER, f"{CHECKPOINTS}/")):
+                    self.require_mounted(path, what)
                 raise ArtifactFileNotFoundError(f"there is no file {path}", path=path) from error
             raise ArtifactStoreError(f"cannot {what} {path}: {error}", path=path) from error
 
-    def _require_mounted(self, path: str, what: str) -> None:
+    def _require_mounted_for(self, path: str, what: str) -> None:
         """Checkpoints come before these: where they are not, the store seems to be away."""
-        if path.startswith(LATER) and self.is_not_mounted():
-            raise self._not_mounted(path, what)
+        if path.startswith(LATER):
+            self.require_mounted(path, what)
+
+    def require_mounted(self, path: str, what: str) -> None:
+        """See that a shared folder is not away, for what is to be done with a path.
+
+        Raises:
+            ArtifactStoreError: it seems so.
+        """
+        if self.is_not_mounted():
+            message = (
+                f"cannot {what} {path}: the store {self.url} has no folder {CHECKPOINTS}; is it "
+                "mounted? One that is truly new begins with that folder"
+            )
+            raise ArtifactStoreError(message, path=path)
 
     def is_not_mounted(self) -> bool:
         """Whether a shared folder seems to be away: a store that is used holds checkpoints."""
         return self._is_local and not os.path.isdir(f"{self._root}/{CHECKPOINTS}")
 
-    def _not_mounted(self, path: str, what: str) -> ArtifactStoreError:
-        message = f"cannot {what} {path}: the store has no {CHECKPOINTS}; is it mounted?"
-        return ArtifactStoreError(message, path=path)
+    def begin(self) -> None:
+        """Let a new folder count as mounted."""
+        if self.folder is not None:
+            (self.folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Publish the last file of an attempt's folder."""
@@ -257,5 +274,10 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave the new name without its bytes
         os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ killed backup holds nothing for long.
 """
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,19 +40,22 @@ def hold_files(database: Database) -> Iterator[None]:
     Raises:
         FilesHeldError: somebody else holds them, and would let go of them for both.
     """
+    holder = secrets.token_hex(8)
     with database.write() as session:
         if are_files_held(session):
             raise FilesHeldError(
                 "another backup is being made, or was broken off less than a minute ago: try again "
                 "when it is over"
             )
-        _keep(session)
+        keep_fact(session, BACKUP, _hold(holder))
     has_ended = threading.Event()
 
     def renew() -> None:
         while not has_ended.wait(RENEW_SECONDS):
             try:
-                _say(database)
+                with database.write() as session:
+                    if _is_of(session, holder):
+                        keep_fact(session, BACKUP, _hold(holder))
             except SQLAlchemyError:  # locked for a moment: the hold lasts longer than that
                 continue
 
@@ -64,13 +68,15 @@ def hold_files(database: Database) -> Iterator[None]:
         renewer.join()
         # Refused, it ends by itself in a minute: what was held for is whole.
         with contextlib.suppress(SQLAlchemyError), database.write() as session:
-            drop_fact(session, BACKUP)
+            if _is_of(session, holder):
+                drop_fact(session, BACKUP)
 
 
-def _say(database: Database) -> None:
-    with database.write() as session:
-        _keep(session)
+def _hold(holder: str) -> dict[str, str]:
+    return {"said_at": datetime.now(UTC).isoformat(), "holder": holder}
 
 
-def _keep(session: Session) -> None:
-    keep_fact(session, BACKUP, {"said_at": datetime.now(UTC).isoformat()})
+def _is_of(session: Session, holder: str) -> bool:
+    """Whether the hold is still this one; one that was not renewed in time may be another's."""
+    fact = read_fact(session, BACKUP)
+    return fact is not None and fact.get("holder") == holder

@@ -17,7 +17,7 @@ from formats.checkpoint import (
 from formats.checkpoint_facts import checkpoint_facts
 from formats.errors import FormatError
 from jobs import store
-from jobs.artifacts import ArtifactStore, checkpoint_path
+from jobs.artifacts import CHECKPOINTS, ArtifactStore, checkpoint_path
 from jobs.contract import CheckpointView
 from jobs.database import Database
 from jobs.errors import CheckpointNotFoundError, CheckpointRejectedError
@@ -60,8 +60,9 @@ class CheckpointLibrary:
         Raises:
             CheckpointRejectedError: it is no checkpoint that Darkroom can run; `details` has
                 `reason`, the code of what is wrong.
-            ArtifactStoreError: the store does not take it.
+            ArtifactStoreError: the store does not take it, or is not mounted.
         """
+        self._artifacts.require_mounted(CHECKPOINTS, "write")
         with tempfile.TemporaryDirectory(prefix="darkroom-import-") as folder:
             native = Path(folder) / "checkpoint.safetensors"
             try:
@@ -71,7 +72,15 @@ class CheckpointLibrary:
             return self._keep_checkpoint(native, sha256_of(native), name)
 
     def keep_bundled_checkpoints(self, folder: Path = BUNDLED_FOLDER) -> None:
-        """Make the bundled networks known under their ids; a file that is not there is skipped."""
+        """Make the bundled networks known under their ids; a file that is not there is skipped.
+
+        Raises:
+            ArtifactStoreError: the store does not take them, or is not mounted.
+        """
+        with self._database.read() as session:
+            is_used = any(store.find_checkpoint(session, each) for each in BUNDLED_IDS)
+        if is_used:  # else the store may be new: what is kept now tells it from a bare mount point
+            self._artifacts.require_mounted(CHECKPOINTS, "use")
         for bundled in BUNDLED_CHECKPOINTS:
             file = folder / bundled.file
             if not file.exists():

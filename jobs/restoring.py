@@ -57,6 +57,7 @@ def restore_backup(
     description = read_description(source)
     _require_room(description, database, artifacts)
     artifacts.write_bytes(RESTORING, b"{}")
+    artifacts.begin()
     for number, file in enumerate(description.files, 1):
         content = _read_checked(source, f"{FILES}/{file.path}", file.sha256)
         artifacts.write_bytes(file.path, content)

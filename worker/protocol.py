@@ -75,6 +75,7 @@ class Finished(Contract):
 
     type: Literal["finished"] = "finished"
     done: int
+    saved_step: int = 0
     artifacts: list[ArtifactRecord]
 
 

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from darkroom.doctor.database_checks import opened
 from darkroom.doctor.findings import Finding, clock_offset, ok, problem, warning
@@ -22,6 +23,8 @@ def check_artifacts(settings: DatabaseSettings) -> Iterator[Finding]:
     folder = f"doctor-{secrets.token_hex(4)}"
     began = time.monotonic()
     try:
+        if _fact(settings) is not None:  # the store was used: one without checkpoints is away
+            artifacts.require_mounted(folder, "write")
         yield from _round_trip(artifacts, folder)
     except ArtifactStoreError as error:
         yield problem(
@@ -62,12 +65,7 @@ def _round_trip(artifacts: ArtifactStore, folder: str) -> Iterator[Finding]:
 
 
 def _owner(settings: DatabaseSettings, artifacts: ArtifactStore) -> Iterator[Finding]:
-    try:
-        with opened(settings) as database, database.read() as session:
-            fact = read_fact(session, STORE)
-    except Exception:  # the database's own checks say why
-        return
-    named = store_name(artifacts)
+    fact, named = _fact(settings), store_name(artifacts)
     if fact is None or named is None:
         yield ok("artifacts", "belongs to nobody yet: the dispatcher will name it")
     elif named == fact["id"]:
@@ -78,3 +76,12 @@ def _owner(settings: DatabaseSettings, artifacts: ArtifactStore) -> Iterator[Fin
             f"belongs to another database ({named}, not {fact['id']}): nothing in it is swept",
             "give every database a store of its own, or restore the database that belongs to it",
         )
+
+
+def _fact(settings: DatabaseSettings) -> Mapping[str, Any] | None:
+    """What the database knows of its store; None also where the database does not answer."""
+    try:
+        with opened(settings) as database, database.read() as session:
+            return read_fact(session, STORE)
+    except Exception:  # the database's own checks say why
+        return None

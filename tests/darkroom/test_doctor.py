@@ -16,7 +16,7 @@ from darkroom.doctor.redis_checks import check_door
 from darkroom.embedded_redis import EmbeddedRedis, url_of
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.facts import keep_fact
+from jobs.facts import STORE, keep_fact
 from jobs.messages import Heartbeat
 from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
@@ -151,11 +151,26 @@ def test_a_store_of_another_database_is_told(alive: WebSettings) -> None:
     with database.write() as session:
         keep_fact(session, "store", {"id": "ours"})
     database.close()
-    name_store(ArtifactStore(alive.artifacts_url), "theirs")
+    store = ArtifactStore(alive.artifacts_url)
+    store.begin()
+    name_store(store, "theirs")
 
     findings = list(examine(places(alive)))
 
     assert any("another database (theirs" in each for each in of(findings, "artifacts", PROBLEM))
+
+
+def test_a_store_that_is_not_mounted_is_told_and_not_written_to(alive: WebSettings) -> None:
+    database = Database(alive.database_url)
+    with database.write() as session:
+        keep_fact(session, STORE, {"id": "ours"})
+    database.close()
+    Path(alive.artifacts_url).mkdir()
+
+    findings = list(examine(places(alive)))
+
+    assert any("is it mounted?" in each for each in of(findings, "artifacts", PROBLEM))
+    assert not any(Path(alive.artifacts_url).iterdir())
 
 
 def test_who_is_silent_old_or_missing_is_told(alive: WebSettings) -> None:

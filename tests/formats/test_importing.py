@@ -10,6 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from diffusion import UNet
+from diffusion import save_checkpoint as save_native
 from formats.checkpoint import (
     CheckpointDescription,
     import_checkpoint,
@@ -154,6 +156,27 @@ def test_half_precision_nan_is_found_in_bfloat16_too(
 
     with pytest.raises(NonFiniteWeightsError, match="1 values that are NaN or infinite, of"):
         import_checkpoint(save_cpt(state_dict), tmp_path / "imported.safetensors")
+
+
+@pytest.mark.parametrize("start", [b"\x80\x10", b"\x80\x02", b"PK"])
+def test_a_header_of_any_length_is_told_from_other_files(start: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "source.safetensors"
+    save_native(source, UNet(2), CheckpointDescription("unet", 2))
+    content = source.read_bytes()
+    ends_at = 8 + int.from_bytes(content[:8], "little")
+    length = int.from_bytes(start, "little")  # so the file begins as a pickle does, or a zip
+    while length < ends_at - 8:
+        length += 2**16
+    header = content[8:ends_at].ljust(length)
+    source.write_bytes(length.to_bytes(8, "little") + header + content[ends_at:])
+    assert source.read_bytes().startswith(start)
+
+    import_checkpoint(source, tmp_path / "imported.safetensors")
+
+    for name, array in read_checkpoint(source)[0].items():
+        np.testing.assert_array_equal(
+            read_checkpoint(tmp_path / "imported.safetensors")[0][name], array
+        )
 
 
 def test_the_old_format_of_torch_says_how_to_save_again(

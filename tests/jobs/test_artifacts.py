@@ -92,7 +92,7 @@ class Unreachable(AbstractFileSystem):
     def _refuse(self, *_args, **_named):
         raise RuntimeError("could not connect to the endpoint")
 
-    cat_file = pipe_file = put_file = exists = ls = rm = open = _refuse
+    cat_file = pipe_file = put_file = info = ls = rm = open = _refuse
 
 
 @pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)

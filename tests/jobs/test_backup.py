@@ -1,5 +1,7 @@
 """Backup and restore of either database, without load: what is kept, and what is made ready."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import select
 
@@ -7,7 +9,7 @@ from darkroom.schema import migrate
 from jobs.artifacts import ArtifactStore
 from jobs.backup import BackupError, make_backup, read_description
 from jobs.database import Database
-from jobs.facts import keep_fact
+from jobs.facts import BACKUP, keep_fact
 from jobs.holding import are_files_held, hold_files
 from jobs.requests import SampleJob, SampleParams
 from jobs.restoring import NEW_ATTEMPTS, restore_backup
@@ -84,3 +86,23 @@ def test_two_backups_are_not_made_at_once(service, database, tmp_path):
     with hold_files(database), pytest.raises(BackupError, match="another backup is being made"):
         make_backup(database, ArtifactStore(service._artifacts.url), kept, say_nothing)
     make_backup(database, ArtifactStore(service._artifacts.url), kept, say_nothing)
+
+
+def test_a_hold_that_was_taken_over_is_left_to_its_new_holder(database):
+    with hold_files(database), database.write() as session:
+        # It could not renew its own for a minute.
+        keep_fact(session, BACKUP, {"said_at": datetime.now(UTC).isoformat(), "holder": "b"})
+
+    with database.read() as session:
+        assert are_files_held(session)
+
+
+def test_a_file_that_the_backup_lacks_is_named(service, database, elsewhere, tmp_path):
+    kept = ArtifactStore(str(tmp_path / "kept"))
+    made = make_backup(database, ArtifactStore(service._artifacts.url), kept, say_nothing)
+    kept.delete(f"artifacts/{made.files[0].path}")
+
+    with pytest.raises(BackupError, match=f"the backup lacks artifacts/{made.files[0].path}"):
+        restore_backup(
+            kept, elsewhere, ArtifactStore(f"{tmp_path}/new-store"), migrate, say_nothing
+        )

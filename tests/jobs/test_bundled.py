@@ -1,13 +1,16 @@
 """The checkpoints that come with Darkroom, and the ids that always name them."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from formats.architectures import tensor_shapes
 from formats.checkpoint import CheckpointDescription, sha256_of, write_checkpoint
 from jobs import library
 from jobs.artifacts import ArtifactStore, checkpoint_path
+from jobs.errors import ArtifactStoreError
 from jobs.kinds.references import JUDGE, NOISE_PREDICTOR, REGRESSOR
 from jobs.library import BUNDLED_CHECKPOINTS, BUNDLED_FOLDER
 from jobs.requests import BUNDLED, BUNDLED_64, BUNDLED_JUDGE, BUNDLED_REGRESSOR
@@ -56,6 +59,22 @@ def test_a_file_that_the_store_has_lost_is_kept_again(service, web_settings):
     service.keep_bundled_checkpoints()
 
     assert kept.exists(path)
+
+
+def test_a_store_that_is_not_mounted_is_given_no_checkpoint(service, web_settings, tmp_path):
+    kept = Path(web_settings.artifacts_url)
+    kept.rename(tmp_path / "away")
+    kept.mkdir()
+
+    for ask in (
+        service.keep_bundled_checkpoints,
+        lambda: service.import_checkpoint(WIDTH_64, "Ours"),
+    ):
+        with pytest.raises(ArtifactStoreError, match=r"is it mounted\? One that is truly new"):
+            ask()
+
+    assert not any(kept.iterdir())
+    assert "Ours" not in {each.name for each in service.list_checkpoints()}
 
 
 def test_files_that_are_not_there_are_skipped(service, tmp_path):

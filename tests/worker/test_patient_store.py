@@ -10,6 +10,7 @@ import pytest
 
 from jobs.errors import ArtifactFileNotFoundError, ArtifactStoreError
 from worker.engine.patient_store import SLOW_SECONDS, PatientStore, is_full_disk
+from worker.engine.saved_states import save_state
 from worker.engine.shard import InterruptedShard, ShardRun
 from worker.protocol import Interrupt, Working
 
@@ -156,3 +157,30 @@ def test_a_save_into_a_store_that_hangs_is_left_only_where_nobody_wants_the_shar
             scene.store.write_bytes("jobs/a/state", b"")
         assert not answers.is_set()
     answers.set()
+
+
+def test_a_state_that_is_handed_back_is_written_once_however_slow_the_store_deletes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write, delete = scene.store._store.write_bytes, scene.store._store.delete
+
+    def write_slowly(path: str, data: bytes) -> None:
+        written.append(path.rpartition("/")[2])
+        write(path, data)
+
+    def delete_slowly(path: str) -> None:
+        time.sleep(0.3)
+        delete(path)
+
+    monkeypatch.setattr(scene.store._store, "write_bytes", write_slowly)
+    monkeypatch.setattr(scene.store._store, "delete", delete_slowly)
+    with scene.store.serving(scene.shard):
+        save_state(scene.shard, 10, b"ten")
+        scene.shard.before_return = lambda: save_state(scene.shard, 20, b"twenty")
+        scene.interrupt = Interrupt.RETURN
+        with pytest.raises(InterruptedShard):
+            scene.shard.between_steps()
+
+    assert written == ["state-10.safetensors", "state-20.safetensors"]
+    assert scene.store.names(scene.shard.folder) == ["state-20.safetensors"]

@@ -217,6 +217,7 @@ class Supervisor:
                 attempt,
                 status=ReportStatus.SUCCEEDED,
                 done=event.done,
+                saved_step=event.saved_step,
                 artifacts=event.artifacts,
             )
         elif isinstance(event, Failed):

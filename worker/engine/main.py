@@ -106,7 +106,7 @@ class Engine:
             with self._artifacts.serving(shard):
                 done, artifacts = shard.publish(run_with_room(runner, shard))
             self.say(Warm(checkpoints=self._models.warm))  # before the slot is free
-            self.say(Finished(done=done, artifacts=artifacts))
+            self.say(Finished(done=done, saved_step=shard.saved_step, artifacts=artifacts))
         except InterruptedShard as broken_off:
             self.say(Interrupted(interrupt=broken_off.interrupt, saved_step=broken_off.saved_step))
         except Exception as error:

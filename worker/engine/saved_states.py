@@ -28,10 +28,11 @@ def save_state(shard: ShardRun, step: int, content: bytes) -> None:
             earlier = sorted(_found(shard, shard.order.attempt - 1))
             replaced = [older for _, older in earlier[:-1]] + [_path(shard, shard.saved_step)]
             shard.artifacts.write_bytes(path, content)
-        shard.saved_step, shard.notice = step, None
-        for older in replaced:
-            if older != path:
-                shard.artifacts.delete(older)
+            shard.saved_step = step
+            for older in replaced:
+                if older != path:
+                    shard.artifacts.delete(older)
+        shard.notice = None
     except ArtifactStoreError as error:
         log.warning("cannot save step %d, or drop what it replaces: %s", step, error)
         if shard.saved_step != step:

@@ -26,8 +26,9 @@ def test_pages_are_told_of_workers_that_come_fill_up_and_fall_silent(
         passes.spend(LOOK_SECONDS + 0.1)
         assert not hears_a_reset()
 
-    hasty = start_passes(lease_seconds=0.2)
+    hasty = start_passes(lease_seconds=4 * LOOK_SECONDS)
     hasty.all_read()
+    told = updates.last_id()
     worker.beat()
     hasty.until(hears_a_reset)
     hasty.until(hears_a_reset, what="for the end of its lease")
