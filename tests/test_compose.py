@@ -182,13 +182,13 @@ def test_every_service_comes_to_life_by_its_very_command(
     running = [services.start(name) for name in ("dispatcher", "web", "worker", "gpu-worker")]
     url = f"http://127.0.0.1:{services.web_port}"
     headers = {"Authorization": f"Bearer {next(iter(KEYS))}"}
-    assert eventually(lambda: httpx.get(f"{url}/readyz").json()["broker"] == "ok")
+    assert eventually(lambda: httpx.get(f"{url}/readyz", timeout=30).json()["broker"] == "ok")
     check = compose["services"]["web"]["healthcheck"]["test"][-1]
     check = check.replace("8000", str(services.web_port))
     subprocess.run([sys.executable, "-c", check], check=True)
 
     def ready_workers() -> list[WorkerView] | None:
-        items = httpx.get(f"{url}/api/v1/workers", headers=headers).json()["items"]
+        items = httpx.get(f"{url}/api/v1/workers", timeout=30, headers=headers).json()["items"]
         ready = [view for view in map(WorkerView.model_validate, items) if view.slots]
         return ready if len(ready) == 2 else None
 

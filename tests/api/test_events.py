@@ -90,12 +90,12 @@ def test_all_who_follow_are_told_of_a_pause(url: str, submit: Callable[..., str]
     job = submit()
     with _follow(f"{url}/jobs/{job}/events") as (_, events):
         _skip_start(events)
-        answer = httpx.put(f"{url}/queue/pauses/sample", json={"reason": "new weights"})
+        answer = httpx.put(f"{url}/queue/pauses/sample", timeout=30, json={"reason": "new weights"})
         told = next(events)
 
     assert answer.status_code == 200, answer.text
     assert (told["event"], told["data"]) == ("reset", "{}")
-    waiting = httpx.get(f"{url}/jobs/{job}").json()["waiting_reason"]
+    waiting = httpx.get(f"{url}/jobs/{job}", timeout=30).json()["waiting_reason"]
     assert waiting == "Kind sample is paused by local: new weights"
 
 
@@ -151,7 +151,7 @@ def test_a_quiet_stream_says_that_it_lives(url: str) -> None:
 
 
 def test_an_unknown_job_is_404(url: str) -> None:
-    answer = httpx.get(f"{url}/jobs/nothing/events")
+    answer = httpx.get(f"{url}/jobs/nothing/events", timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
 
@@ -162,10 +162,10 @@ def test_streams_never_take_the_last_thread(url: str) -> None:
             _, events = stack.enter_context(_follow(f"{url}/events"))
             next(events)
 
-        refused = httpx.get(f"{url}/events")
+        refused = httpx.get(f"{url}/events", timeout=30)
         assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
         assert int(refused.headers["Retry-After"]) > 0
-        assert httpx.get(f"{url}/jobs").status_code == 200
+        assert httpx.get(f"{url}/jobs", timeout=30).status_code == 200
 
     deadline = time.monotonic() + 25  # a place is free when the next heartbeat finds nobody
     while True:

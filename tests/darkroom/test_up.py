@@ -38,7 +38,7 @@ def test_it_serves_once_it_says_ready_and_ends_all_on_ctrl_c(start_up: StartUp) 
     up = start_up("--workers", "2")
 
     url = up.url
-    workers = httpx.get(f"{url}/api/v1/workers").json()["items"]
+    workers = httpx.get(f"{url}/api/v1/workers", timeout=30).json()["items"]
     tree = up.tree()
     code = up.press_ctrl_c()
 
@@ -54,7 +54,9 @@ def test_it_serves_once_it_says_ready_and_ends_all_on_ctrl_c(start_up: StartUp) 
 def test_children_that_are_killed_are_started_again(start_up: StartUp) -> None:
     up = start_up()
     url = up.url
-    before = {worker["id"] for worker in httpx.get(f"{url}/api/v1/workers").json()["items"]}
+    before = {
+        worker["id"] for worker in httpx.get(f"{url}/api/v1/workers", timeout=30).json()["items"]
+    }
 
     for name in CHILDREN:
         killed = up.child(name)
@@ -65,7 +67,7 @@ def test_children_that_are_killed_are_started_again(start_up: StartUp) -> None:
     eventually(
         lambda: any(
             worker["id"] not in before and worker["slots"]
-            for worker in httpx.get(f"{url}/api/v1/workers").json()["items"]
+            for worker in httpx.get(f"{url}/api/v1/workers", timeout=30).json()["items"]
         )
     )
     told = "ended with signal SIGKILL; starting it again in 0.2 s"
@@ -121,8 +123,10 @@ def test_listening_for_others_without_keys_is_refused(darkroom: Callable[..., An
 def test_with_keys_it_finds_itself_ready_and_asks_others_for_a_key(start_up: StartUp) -> None:
     up = start_up("--workers", "0", DARKROOM_API_KEYS='{"secret": "ada"}')
 
-    assert httpx.get(f"{up.url}/api/v1/jobs").status_code == 401
-    allowed = httpx.get(f"{up.url}/api/v1/jobs", headers={"Authorization": "Bearer secret"})
+    assert httpx.get(f"{up.url}/api/v1/jobs", timeout=30).status_code == 401
+    allowed = httpx.get(
+        f"{up.url}/api/v1/jobs", timeout=30, headers={"Authorization": "Bearer secret"}
+    )
     assert allowed.status_code == 200
 
 

@@ -58,7 +58,7 @@ class Web:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                if httpx.get(self.url).status_code == httpx.codes.UNAUTHORIZED:
+                if httpx.get(self.url, timeout=30).status_code == httpx.codes.UNAUTHORIZED:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
