@@ -1,17 +1,14 @@
 """A backup taken while jobs run and more are submitted, put back elsewhere: all of it opens."""
 
-import contextlib
 import hashlib
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from darkroom.schema import migrate
@@ -22,6 +19,7 @@ from jobs.database import Database
 from jobs.restoring import NEW_ATTEMPTS, restore_backup
 from jobs.settings import WebSettings
 from tests.system.conftest import System
+from tests.system.slowness import slowed
 
 pytestmark = pytest.mark.chaos
 
@@ -63,27 +61,6 @@ class Submitter:
         self._thread.join()
 
 
-@contextlib.contextmanager
-def slowed(engine: psutil.Process) -> Iterator[None]:
-    """Stop this engine most of the time, so that its job outlasts a backup on any computer."""
-    has_ended = threading.Event()
-
-    def slow_down() -> None:
-        while not has_ended.is_set():
-            engine.suspend()
-            has_ended.wait(0.4)
-            engine.resume()
-            has_ended.wait(0.04)
-
-    thread = threading.Thread(target=slow_down)
-    thread.start()
-    try:
-        yield
-    finally:
-        has_ended.set()
-        thread.join()
-
-
 def check_every_job(settings: WebSettings) -> tuple[int, int]:
     """Open every job of a system through its API, and every artifact; how many there are."""
     app = create_app(settings)
@@ -104,16 +81,14 @@ def check_every_job(settings: WebSettings) -> tuple[int, int]:
     return len(jobs), artifacts
 
 
-def work(system: Any, checkpoint: str) -> tuple[Any, Any, list[str]]:
-    """A quiet run, the same job while it runs, and small ones that have ended."""
+def work(system: Any, checkpoint: str) -> tuple[Any, list[str]]:
+    """A quiet run, and small jobs that have ended."""
     quiet = system.submit(checkpoint=checkpoint, **LONG)
     system.wait_ended(quiet.id)
     ended = [system.submit(checkpoint=checkpoint, **SMALL).id for _ in range(3)]
     for each in ended:
         system.wait_ended(each)
-    running = system.submit(checkpoint=checkpoint, **LONG)
-    system.wait_done(running.id, 40)
-    return quiet, running, ended
+    return quiet, ended
 
 
 def goes_on(restored: System, quiet: Any, running: Any) -> None:
@@ -137,8 +112,10 @@ def test_a_backup_under_load_opens_elsewhere_and_goes_on(
 ) -> None:
     system.start_dispatcher()
     worker = system.start_worker(save_seconds=0.2)
-    quiet, running, ended = work(system, checkpoint)
-    with slowed(worker.engine()):
+    quiet, ended = work(system, checkpoint)
+    with slowed(worker):
+        running = system.submit(checkpoint=checkpoint, **LONG)
+        system.wait_done(running.id, 40)
         submitter = Submitter(system, checkpoint)
         eventually(lambda: len(submitter.submitted) > 2)
         made = darkroom(system, "backup", str(tmp_path / "backup"))

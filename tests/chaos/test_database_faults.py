@@ -165,7 +165,7 @@ def test_a_dispatcher_that_starts_while_the_database_is_locked_waits(
     job = system.submit(checkpoint=checkpoint, count=1, num_inference_steps=2)
     with locked(system):
         dispatcher = system.start_dispatcher()
-        eventually(lambda: "trying again" in system.logs(), 20, "for its word")
+        eventually(lambda: "trying again" in system.logs(), 60, "for its word")
 
     system.start_worker()
     assert system.wait_ended(job.id).status == "succeeded"

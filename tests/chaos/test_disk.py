@@ -17,6 +17,7 @@ import pytest
 from darkroom.web import create_app, end_streams
 from formats.pictures import encode_png
 from tests.chaos.small_disks import SmallDisk, small_disk
+from tests.system.slowness import slowed
 
 pytestmark = pytest.mark.chaos
 
@@ -80,13 +81,15 @@ def test_a_job_waits_for_the_artifact_store_and_says_why(
     disk, system, checkpoint, client, eventually, hindrance
 ) -> None:
     system.start_dispatcher()
-    system.start_worker(save_seconds=0.3)
+    worker = system.start_worker(save_seconds=0.3)
     quiet = system.submit(checkpoint=checkpoint, **LONG)
     system.wait_ended(quiet.id)
-    job = system.submit(checkpoint=checkpoint, **LONG)
-    system.wait_done(job.id, 40)
 
-    with hindrance.begin(disk):
+    with contextlib.ExitStack() as hindered:
+        with slowed(worker):
+            job = system.submit(checkpoint=checkpoint, **LONG)
+            system.wait_done(job.id, 40)
+            hindered.enter_context(hindrance.begin(disk))
         cannot_save = eventually(lambda: system.job(job.id).notice, 20, "for a reason")
         ready = client.get("/readyz")
         upload = client.post("/api/v1/uploads", data=encode_png(FACE), content_type="image/png")
@@ -119,11 +122,11 @@ def test_a_job_that_waits_for_the_store_can_be_canceled_and_its_slot_is_free(
 ) -> None:
     system.start_dispatcher()
     system.start_worker()
-    job = system.submit(checkpoint=checkpoint, count=2, num_inference_steps=30)
     with disk.full():
-        eventually(lambda: system.job(job.id).notice, 30, "for a reason")
+        job = system.submit(checkpoint=checkpoint, count=2, num_inference_steps=30)
+        eventually(lambda: system.job(job.id).notice, 60, "for a reason")
         system.service.cancel(job.id)
-        eventually(lambda: not system.service.list_workers()[0].running, 5, "for a free slot")
+        eventually(lambda: not system.service.list_workers()[0].running, 30, "for a free slot")
 
     following = system.submit(checkpoint=checkpoint, count=1, num_inference_steps=2)
     assert system.wait_ended(following.id).status == "succeeded"

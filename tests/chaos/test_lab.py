@@ -13,6 +13,7 @@ import pytest
 from jobs.broker import KEY_PREFIX, make_app, queue_key, queue_of
 from jobs.streams import connect
 from tests.chaos.proxy import Direction
+from tests.system.slowness import slowed
 
 pytestmark = pytest.mark.chaos
 
@@ -48,53 +49,52 @@ def assert_ended_undisturbed(system, job):
 
 def test_1_a_shard_that_outlives_every_visibility_timeout_runs_once(system, submit):
     system.start_dispatcher()
-    for _ in range(2):
-        system.start_worker(**QUICK)
-    job = submit(400)
-    system.wait_done(job.id, 1)
+    workers = [system.start_worker(**QUICK) for _ in range(2)]
     hasty = make_app(system.settings.redis_url)  # of all who share a broker, the hastiest restores
     options = {"visibility_timeout": VISIBILITY_SECONDS, "ack_emulation": True}  # as Celery has it
     hasty.conf.broker_transport_options.update(options)
-    swept_while_running = 0
     with hasty.connection_for_write() as connection, connection.channel() as channel:
+        with slowed(*workers):
+            job = submit(400)
+            system.wait_done(job.id, 1)
+            for _ in range(4):
+                assert channel.client.hlen("unacked") == 0, "somebody could restore it"
+                channel.qos.restore_visible(interval=1)
+                time.sleep(VISIBILITY_SECONDS / 2)
+            assert not system.job(job.id).status.has_ended, "it did not outlive the timeout"
         while not system.job(job.id).status.has_ended:
-            assert channel.client.hlen("unacked") == 0, "somebody could restore it"
             channel.qos.restore_visible(interval=1)
-            swept_while_running += 1
             time.sleep(VISIBILITY_SECONDS / 2)
     hasty.close()
 
-    assert swept_while_running >= 4, "it did not outlive the timeout"
     assert_ended_undisturbed(system, job)
     assert deliveries(system) == 2
 
 
 def test_3_dropped_connections_start_nothing_twice(system, submit, redis_server, eventually):
     system.start_dispatcher()
-    for _ in range(2):
-        system.start_worker(**QUICK)
-    job = submit(700)
+    workers = [system.start_worker(**QUICK) for _ in range(2)]
 
-    with redis_server.client() as redis:
-        for done in (40, 160, 280):
+    with redis_server.client() as redis, slowed(*workers):
+        job = submit(250)
+        for done in (20, 60, 100):
             system.wait_done(job.id, done)
             eventually(lambda: len(redis.client_list(_type="normal")) > 5)  # all, and the asker
             assert redis.client_kill_filter(_type="normal", skipme=True) >= 5
-    assert not system.job(job.id).status.has_ended, "nobody was cut off at work"
+        assert not system.job(job.id).status.has_ended, "nobody was cut off at work"
 
     assert_ended_undisturbed(system, job)
     assert deliveries(system) == 2
 
 
 def test_3b_redis_killed_and_restarted_costs_nothing(system, submit, redis_server):
-    system.start_dispatcher(lease_seconds=1.5)
-    for _ in range(2):
-        system.start_worker(**QUICK)
-    job = submit(250)
-    system.wait_done(job.id, 40)
-
-    redis_server.kill()
-    time.sleep(2)  # longer than a lease
+    system.start_dispatcher(lease_seconds=5)
+    workers = [system.start_worker(**QUICK) for _ in range(2)]
+    with slowed(*workers):
+        job = submit(250)
+        system.wait_done(job.id, 40)
+        redis_server.kill()
+    time.sleep(6)  # longer than a lease
     redis_server.start()
 
     assert_ended_undisturbed(system, job)
@@ -102,19 +102,19 @@ def test_3b_redis_killed_and_restarted_costs_nothing(system, submit, redis_serve
 
 def test_3c_a_lost_connection_cancels_nothing(system, submit, redis_server):
     system.start_dispatcher()
-    system.start_worker(**QUICK)
+    worker = system.start_worker(**QUICK)
     app = make_app(system.settings.redis_url)
     (settings,) = (app.control.inspect(timeout=10, limit=1).conf() or {}).values()
     app.close()
     assert settings["worker_cancel_long_running_tasks_on_connection_loss"] is False
     assert settings["task_acks_late"] is False
     assert settings.get("result_backend") is None
-    job = submit(250)
-    system.wait_done(job.id, 40)
-
-    with redis_server.client() as redis:
-        redis.client_kill_filter(_type="normal", skipme=True)
-    redis_server.kill()
+    with slowed(worker):
+        job = submit(250)
+        system.wait_done(job.id, 40)
+        with redis_server.client() as redis:
+            redis.client_kill_filter(_type="normal", skipme=True)
+        redis_server.kill()
     time.sleep(2)
     redis_server.start()
 
@@ -132,8 +132,8 @@ def test_4_a_message_lost_on_its_way_is_sent_again(
     job = submit(10)
     wait_for(lambda: shard_row(f"{job.id}-0").sent_to, 10, "for the message to leave")
     with connect(system.settings.redis_url, 5) as redis:
-        queue = queue_key(queue_of(cut_off.id))
-        wait_for(lambda: redis.llen(queue) == 0, 10, "for its BRPOP")
+        # Its BRPOP may have timed out a moment before: then nobody asks, and it is lost this way.
+        redis.delete(queue_key(queue_of(cut_off.id)))
         assert redis.hlen(f"{KEY_PREFIX}unacked") == 0, "Redis still knows the message"
 
     if comes_back:
@@ -151,10 +151,10 @@ def test_6_a_killed_engine_is_a_loss_and_its_shard_goes_on(
 ):
     system.start_dispatcher()
     worker = system.start_worker(**QUICK)
-    job = submit(250)
-    wait_for(lambda: shard_row(f"{job.id}-0").saved_step, 20, "for a saved step")
-
-    worker.engine().kill()
+    with slowed(worker):
+        job = submit(250)
+        wait_for(lambda: shard_row(f"{job.id}-0").saved_step, 60, "for a saved step")
+        worker.engine().kill()
 
     assert system.wait_ended(job.id).status == "succeeded"
     first, assembling = system.service.list_shards(job.id)

@@ -16,6 +16,7 @@ from formats.checkpoint import read_checkpoint
 from jobs.requests import job_request_adapter
 from jobs.service import JobService, open_service
 from synthetic import synthetic_faces
+from tests.system.slowness import slowed
 
 PATIENCE = 300.0  # seconds; a busy machine needs most of them
 STEPS = 60
@@ -52,7 +53,7 @@ def made(system, job_id: str, role: str) -> bytes:
 def test_a_killed_regressor_and_the_faces_it_guides_are_the_same_bytes(
     system, eventually, checkpoint, checkpoint_file, tmp_path
 ):
-    system.start_dispatcher(lease_seconds=3, resend_seconds=2)
+    system.start_dispatcher(lease_seconds=8, resend_seconds=2)
     worker = system.start_worker(**LIVELY)
     training = submit(
         system.service,
@@ -73,13 +74,15 @@ def test_a_killed_regressor_and_the_faces_it_guides_are_the_same_bytes(
     }
     together = submit(system.service, "guided_sample", **guided)
 
-    system.wait_done(training, STEPS // 2, PATIENCE)
-    worker.engine().kill()
-    succeed(system, training)
-    eventually(lambda: system.saved_steps(together), PATIENCE, "for a saved state")
-    worker.engine().kill()
+    with slowed(worker, share=0.5):
+        system.wait_done(training, STEPS // 2, PATIENCE)
+        worker.engine().kill()
+    eventually(lambda: system.resumed_steps(training), PATIENCE, "for another engine")
+    with slowed(worker, share=0.5):
+        succeed(system, training)
+        eventually(lambda: system.saved_steps(together), PATIENCE, "for a saved state")
+        worker.engine().kill()
     succeed(system, together)
-    assert system.resumed_steps(training)
     assert system.resumed_steps(together)
     assert_undisturbed(made(system, training, "checkpoint"), checkpoint_file, tmp_path)
 

@@ -18,6 +18,7 @@ from jobs.contract import JobView
 from jobs.library import BUNDLED_CHECKPOINT
 from jobs.requests import BUNDLED
 from jobs.service import open_service
+from tests.system.slowness import slowed
 
 Faces = npt.NDArray[np.uint8]
 needs_bfloat16 = pytest.mark.skipif(
@@ -25,10 +26,10 @@ needs_bfloat16 = pytest.mark.skipif(
     reason="this CPU has no bfloat16 instructions: float32 is what it runs in",
 )
 PRECISIONS = [pytest.param("bfloat16", marks=needs_bfloat16), "float32"]
-COUNT = 100
+COUNT = 50
 TIMESTEPS = "trailing"
 SEED = 2**63 + 5
-SHARD_IMAGES = (100, 25, 7)
+SHARD_IMAGES = (50, 25, 7)
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 DEFAULT_PRECISION = "bfloat16" if has_fast_bfloat16(torch.device("cpu")) else "float32"
 LIVELY = {"heartbeat_seconds": 0.5, "save_seconds": 0.1, "report_seconds": 0.1, "device": "cpu"}
@@ -140,7 +141,7 @@ def test_in_float32_batch_shape_and_threads_change_a_gray_level_at_most(system, 
 
 
 class DisturbedJob:
-    """A job of two shards on one worker that is midway, with a saved state to go on from."""
+    """A job of two shards midway on one worker: its engine is stopped, with a saved state."""
 
     count, batch, steps = 4, 2, 100
 
@@ -150,16 +151,17 @@ class DisturbedJob:
         self._precision = precision
         settings = system.settings.model_copy(update={"shard_images": self.batch})
         system.service = open_service(settings)
-        self.dispatcher = system.start_dispatcher(lease_seconds=3, resend_seconds=2)
+        self.dispatcher = system.start_dispatcher(lease_seconds=8, resend_seconds=2)
         self.worker = self.start_worker()
-        self.id = system.submit(
-            timesteps=TIMESTEPS,
-            checkpoint=BUNDLED,
-            count=self.count,
-            num_inference_steps=self.steps,
-            seed=SEED,
-        ).id
-        self.wait_saved()
+        with slowed(self.worker, then_stopped=True):
+            self.id = system.submit(
+                timesteps=TIMESTEPS,
+                checkpoint=BUNDLED,
+                count=self.count,
+                num_inference_steps=self.steps,
+                seed=SEED,
+            ).id
+            self.wait_saved()
 
     def start_worker(self, *, wait: bool = True):
         return self._system.start_worker(precision=self._precision, wait=wait, **LIVELY)
@@ -204,16 +206,18 @@ def test_a_killed_engine_and_a_killed_consumer_change_no_byte(system, eventually
 
     job.worker.engine().kill()
     [step] = eventually(lambda: system.resumed_steps(job.id), 60, "for another engine")
-    job.wait_saved(after=step)
+    with slowed(job.worker, share=0.25, then_stopped=True):
+        job.wait_saved(after=step)
     (lost,) = [s for s in system.service.list_shards(job.id) if s.losses]
     assert (lost.attempt, lost.losses) == (2, 1)
     assert lost.error.details["signal"] == "SIGKILL"
     assert lost.error.details["memory_bytes"] > 0
     engine = job.worker.engine()
     job.worker.kill()
+    engine.resume()
     job.start_worker(wait=False)
 
-    engine.wait(10)  # it ends by itself, so that nobody works for nobody
+    engine.wait(60)  # it ends by itself, so that nobody works for nobody
     job.expect_same_bytes()
     job.expect_resumed(times=2)
 
@@ -225,7 +229,8 @@ def test_a_killed_dispatcher_and_a_killed_redis_change_no_byte(system, eventuall
     job.dispatcher.kill()
     redis_server.kill()
     redis_server.start()
-    system.start_dispatcher(lease_seconds=3, resend_seconds=2)
+    system.start_dispatcher(lease_seconds=8, resend_seconds=2)
+    job.worker.engine().resume()
 
     job.expect_same_bytes()
     job.expect_no_new_attempt()

@@ -23,6 +23,7 @@ from formats.checkpoint import read_checkpoint
 from jobs.contract import JobView
 from jobs.requests import job_request_adapter
 from synthetic import synthetic_faces
+from tests.system.slowness import slowed
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
@@ -93,28 +94,31 @@ def has_saved_after(system, job_id: str, step: int) -> Callable[[], bool]:
 def test_a_training_is_the_same_after_a_cancel_a_hand_back_and_two_kills(
     system, eventually, tmp_path
 ):
-    system.start_dispatcher(lease_seconds=3, resend_seconds=2)
-    slowly = LIVELY | {"training_save_seconds": 3600}
-    leaving = system.start_worker(**slowly)
-    canceled = submit(system, "train_ddpm", **TINY)
-    system.wait_done(canceled.id, 1, PATIENCE)
+    system.start_dispatcher(lease_seconds=8, resend_seconds=2)
+    rarely = LIVELY | {"training_save_seconds": 3600}
+    leaving = system.start_worker(**rarely)
+    with slowed(leaving, share=0.5):
+        canceled = submit(system, "train_ddpm", **TINY)
+        system.wait_done(canceled.id, 1, PATIENCE)
 
-    assert system.service.cancel(canceled.id).status == "canceled"
-    job = system.service.retry(canceled.id, "local").job
-    assert job.retry_of == canceled.id
-    system.wait_done(job.id, STEPS // 4, PATIENCE)  # so the slot was free again
-    assert system.job(canceled.id).progress.done < STEPS
+        assert system.service.cancel(canceled.id).status == "canceled"
+        job = system.service.retry(canceled.id, "local").job
+        assert job.retry_of == canceled.id
+        system.wait_done(job.id, STEPS // 4, PATIENCE)  # so the slot was free again
+        assert system.job(canceled.id).progress.done < STEPS
+        assert leaving.stop(60) == 0  # SIGTERM
 
-    assert leaving.stop() == 0  # SIGTERM
     (handed_back,) = system.saved_steps(job.id)
     assert handed_back >= STEPS // 4
     worker = system.start_worker(**LIVELY)
-    eventually(has_saved_after(system, job.id, handed_back), PATIENCE, "for a saved state")
-    worker.engine().kill()
+    with slowed(worker, share=0.5):
+        eventually(has_saved_after(system, job.id, handed_back), PATIENCE, "for a saved state")
+        worker.engine().kill()
     eventually(lambda: len(system.resumed_steps(job.id)) == 2, PATIENCE, "for another engine")
-    last = max(system.resumed_steps(job.id)[-1], STEPS // 2)
-    eventually(has_saved_after(system, job.id, last), PATIENCE, "for the second half")
-    worker.kill()
+    with slowed(worker, share=0.5):
+        last = max(system.resumed_steps(job.id)[-1], STEPS // 2)
+        eventually(has_saved_after(system, job.id, last), PATIENCE, "for the second half")
+        worker.kill()
     system.start_worker(wait=False, **LIVELY)
 
     succeed(system, job.id)
@@ -164,7 +168,7 @@ class Up:
     def __init__(self, folder: Path) -> None:
         settings = {f"DARKROOM_{name.upper()}": str(value) for name, value in LIVELY.items()}
         self._environment = os.environ | settings
-        self._environment |= {"DARKROOM_THREADS": "1", "DARKROOM_LEASE_SECONDS": "3"}
+        self._environment |= {"DARKROOM_THREADS": "1", "DARKROOM_LEASE_SECONDS": "8"}
         self._command = [sys.executable, "-m", "darkroom", "up", "--port", "0"]
         self._command += ["--data-dir", str(folder / "data")]
         self.log = folder / "up.log"

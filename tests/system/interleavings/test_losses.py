@@ -7,12 +7,11 @@ from jobs.contract import ErrorInfo
 from jobs.messages import Manifest, OrderType, ReportStatus
 
 RUNNING = ReportStatus.RUNNING
-LEASE = 1.0
 
 
 @pytest.fixture
 def passes(start_passes):
-    return start_passes(lease_seconds=LEASE)
+    return start_passes()
 
 
 @pytest.fixture
@@ -35,6 +34,7 @@ def test_a_worker_that_dies_running_is_a_loss_and_its_shard_goes_elsewhere(
     passes, job, held, scripted_worker, shard
 ):
     other = scripted_worker("other")
+    passes.silence()
 
     def taken():
         other.beat()
@@ -50,6 +50,7 @@ def test_a_worker_that_dies_running_is_a_loss_and_its_shard_goes_elsewhere(
 
 def test_a_holder_heard_before_the_next_send_goes_on_and_has_lost_nothing(passes, job, held, shard):
     worker, message = held
+    passes.silence()
     passes.until(lambda: shard(job).losses == 1)
     assert shard(job).status == "queued"
 
@@ -64,11 +65,10 @@ def test_a_holder_heard_before_the_next_send_goes_on_and_has_lost_nothing(passes
 
 
 def test_a_holder_heard_in_the_pass_that_finds_it_silent_is_not_taken_back(
-    passes, job, held, shard, wait_for
+    passes, job, held, shard
 ):
     worker, message = held
-    roster = passes.dispatcher._arbiter._roster
-    wait_for(lambda: roster._clock() - roster._leases_since > 2 * LEASE)  # nobody reads meanwhile
+    passes.silence()  # nobody reads meanwhile
     worker.beat((message.shard_id, 1))
 
     passes.all_read()
@@ -137,6 +137,7 @@ def test_a_finished_attempt_whose_end_was_never_heard_is_found_by_its_manifest(
             artifacts=[],
         )
     )
+    passes.silence()
 
     passes.until(lambda: shard(job).status == "succeeded")
 
@@ -154,6 +155,7 @@ def test_a_worker_that_was_taken_over_and_comes_back_is_stopped(
         other.beat()
         return other.take_message()
 
+    passes.silence()
     passes.until(taken)
     other.report(message.shard_id, 2, RUNNING, done=16)
     cut_off.beat((message.shard_id, 1))

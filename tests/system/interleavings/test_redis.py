@@ -12,7 +12,7 @@ RUNNING, SUCCEEDED = ReportStatus.RUNNING, ReportStatus.SUCCEEDED
 
 @pytest.fixture
 def passes(start_passes):
-    return start_passes(lease_seconds=2)
+    return start_passes()
 
 
 @pytest.fixture
@@ -122,7 +122,8 @@ def test_nobodys_silence_counts_while_redis_is_away(
     redis_server.kill(signal.SIGKILL)
     if is_emptied:
         redis_server.forget()
-    passes.spend(5)  # the lease is 2 s
+    passes.spend(1)
+    passes.silence()
     redis_server.start()
     passes.until(lambda: passes.dispatcher._has_redis)
     passes.spend(1)

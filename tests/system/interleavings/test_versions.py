@@ -93,6 +93,7 @@ def test_a_worker_of_another_version_stays_says_so_once_and_understands_what_it_
     log = system.folder / "other.log"
     with other_worker(system, log) as process:
         listed = eventually(lambda: find(system, "other-"), 60)
+        eventually(lambda: " ready." in log.read_text(), 60)  # then it knows what SIGTERM means
         eventually(lambda: "it gets no work until the same version" in log.read_text(), 20)
         job = system.submit(checkpoint=checkpoint, **SMALL)
         client = connect(system.settings.redis_url, 5)
