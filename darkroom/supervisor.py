@@ -95,8 +95,7 @@ class Child:
         now = time.monotonic()
         if self._restart_at is not None:
             if now >= self._restart_at:
-                self._restart_at = None
-                self.process = self._start()
+                self._try_to_restart()
             return
         status = self.process.poll()
         if status is None:
@@ -116,6 +115,14 @@ class Child:
         )
         self._restart_at = now + self._delay
         self._delay = min(2 * self._delay, LONGEST_DELAY)
+
+    def _try_to_restart(self) -> None:
+        self._restart_at = None
+        try:
+            self.process = self._start()
+        except OSError as error:  # no memory, or no process more: that may pass
+            self._restart_at = time.monotonic() + LONGEST_DELAY
+            log.error("cannot start %s: %s; it is tried again", self.program.name, error)
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, if it lives."""

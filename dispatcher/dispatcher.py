@@ -13,6 +13,7 @@ from dispatcher.housekeeper import Housekeeper
 from jobs.artifacts import ArtifactStore
 from jobs.broker import SEND_ERRORS, make_app, send_shard
 from jobs.database import Database
+from jobs.messages import Heartbeat
 from jobs.settings import DispatcherSettings
 from jobs.streams import DispatcherStreams, Entry, StreamError
 
@@ -109,7 +110,11 @@ class Dispatcher:
         self._has_redis = True
 
     def _work(self, entries: Sequence[Entry], listened_until: float | None) -> None:
-        messages = [entry.message for entry in entries if entry.message is not None]
+        messages = [
+            entry.message
+            for entry in entries
+            if entry.message is not None and not self._is_of_the_past(entry)
+        ]
         decision = self._arbiter.decide(messages, listened_until)
         self._send(decision)
         try:
@@ -125,6 +130,11 @@ class Dispatcher:
         for job_id, shard_id, kept in decision.outcome.to_tidy:
             self._housekeeper.tidy(job_id, shard_id, kept)
         self._keep_house()
+
+    def _is_of_the_past(self, entry: Entry) -> bool:
+        """Whether a worker said of itself what was so long ago, before we were here to read it."""
+        is_heartbeat = isinstance(entry.message, Heartbeat)
+        return is_heartbeat and entry.age_seconds > self._settings.lease_seconds
 
     def _send(self, decision: Decision) -> None:
         for queue, order in decision.departures:

@@ -80,6 +80,7 @@ class Sender:
 
     def remember_sent(self, session: Session) -> None:
         """Learn, after a start or a pass in vain, which messages may be on their way."""
+        self._roster.sent.clear()
         for shard in store.active_shards(session):
             if shard.sent_to is not None:
                 self._roster.note_sent(shard.id, shard.attempt, shard.sent_to)

@@ -3,9 +3,13 @@
 import base64
 import binascii
 import json
+import logging
+import threading
+import time
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import job_transitions, store
 from jobs.artifacts import ArtifactStore
@@ -14,7 +18,7 @@ from jobs.controls import QueueControls
 from jobs.database import Database
 from jobs.datasets import DatasetShelf
 from jobs.deletion import Deletion
-from jobs.errors import JobEndedError, ValidationError
+from jobs.errors import ArtifactStoreError, JobEndedError, JobError, ValidationError
 from jobs.gallery import Gallery, require_job
 from jobs.library import CheckpointLibrary
 from jobs.queue_facts import online_since
@@ -29,6 +33,10 @@ from jobs.submission import SubmissionDesk
 from jobs.uploads import UploadShelf
 from jobs.views import shard_view, unit_of, worker_view
 from jobs.workers import running_shards, workers_heard_since
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5.0  # between two attempts to make the bundled checkpoints known
 
 _id_adapter: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -138,15 +146,34 @@ class JobService(
 
 
 def open_service(settings: WebSettings) -> JobService:
-    """The service over what the settings name; the bundled checkpoint is made known."""
+    """The service over what the settings name; the bundled checkpoints are made known.
+
+    It serves all the same while the artifact store does not take them, and goes on trying.
+    """
     service = JobService(
         Database(settings.database_url),
         ArtifactStore(settings.artifacts_url),
         WebStreams(settings.redis_url),
         settings.shard_images,
     )
-    service.keep_bundled_checkpoints()
+    try:
+        service.keep_bundled_checkpoints()
+    except ArtifactStoreError as error:
+        log.error("the bundled checkpoints are not kept yet: %s", error)
+        threading.Thread(target=_keep_them_later, args=[service], daemon=True).start()
     return service
+
+
+def _keep_them_later(service: JobService) -> None:
+    while True:
+        time.sleep(RETRY_SECONDS)
+        try:
+            service.keep_bundled_checkpoints()
+        except (JobError, SQLAlchemyError) as error:
+            log.debug("the bundled checkpoints are not kept yet: %s", error)
+        else:
+            log.info("the bundled checkpoints are kept")
+            return
 
 
 def _encode_cursor(job: JobView) -> str:

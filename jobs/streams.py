@@ -45,6 +45,7 @@ class Entry(NamedTuple):
 
     id: str
     message: Report | Heartbeat | Hint | Stranger | None
+    age_seconds: float = 0.0  # since it was said, by the clock of Redis
 
 
 def _orders_key(worker: str) -> str:
@@ -146,7 +147,12 @@ class DispatcherStreams:
             count=count,
             block=None if pending else max(1, int(block_seconds * 1000)),
         )
-        return [Entry(i, _message(data)) for i, data in entries_of(reply)]
+        entries = entries_of(reply)
+        if not entries:
+            return []
+        seconds, microseconds = self._redis.time()
+        now = seconds + microseconds / 1e6
+        return [Entry(i, _message(data), now - _said_at(i)) for i, data in entries]
 
     def conclude(
         self,
@@ -253,6 +259,11 @@ def _order(data: bytes) -> Order | UnknownOrder:
         return UnknownOrder.model_validate_json(data)
     except ValidationError:
         return UnknownOrder()
+
+
+def _said_at(entry_id: str) -> float:
+    """When an entry was added, in seconds of Redis's clock."""
+    return int(entry_id.partition("-")[0]) / 1000
 
 
 def _message(data: bytes) -> Report | Heartbeat | Hint | Stranger | None:

@@ -3,11 +3,13 @@
 import io
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from darkroom.supervisor import Output, Program, Supervisor, describe_status
+from tests.system.patience import eventually
 
 SLEEPER = "import time; print('here', flush=True); time.sleep(60)"
 STUBBORN = (
@@ -105,3 +107,27 @@ def test_an_urgent_stop_waits_for_nobody() -> None:
 )
 def test_a_status_is_described(status: int, words: str) -> None:
     assert describe_status(status) == words
+
+
+def test_a_child_that_cannot_be_started_again_is_tried_later_and_ends_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darkroom.supervisor.LONGEST_DELAY", 0.2)
+    stream = io.StringIO()
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\necho here\n")
+    script.chmod(0o755)
+    supervisor = Supervisor(Output(stream))
+    supervisor.start(Program("child", [str(script)], 0))
+    wait_for_line(stream, "here")
+    hidden = script.rename(tmp_path / "hidden")  # as without memory: no process is to be had
+
+    def kept_running_until(text: str) -> bool:
+        supervisor.keep_running()
+        return text in caplog.text + stream.getvalue()
+
+    eventually(lambda: kept_running_until("cannot start child: [Errno 2]"))
+    script.write_text("#!/bin/sh\necho back\nsleep 60\n")
+    script.chmod(hidden.stat().st_mode)
+    eventually(lambda: kept_running_until("back"))
+    supervisor.stop(lambda: False)

@@ -54,6 +54,23 @@ def test_a_first_report_that_was_never_recorded_loses_no_shard(world):
     assert world.service.get_job(job).status == "succeeded"
 
 
+def test_a_slot_that_a_refused_pass_filled_is_filled_by_the_next(world):
+    job = submit(world)
+    worker = world.start_worker()
+    for _ in range(3):
+        world.dispatch()
+    say(world, worker)
+    world.refuses_commits = True
+    world.dispatch()
+    world.refuses_commits = False
+    assert world.service.list_shards(job)[0].attempt == 0
+
+    for _ in range(3):  # what waits, its end, and what is new; the clock stands
+        world.dispatch()
+
+    assert world.service.list_shards(job)[0].attempt == 1
+
+
 @pytest.mark.parametrize("saved_step", [0, 3])
 def test_states_are_dropped_when_the_success_is_recorded_and_not_before(world, saved_step):
     job = submit(world)

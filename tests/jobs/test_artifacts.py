@@ -1,4 +1,7 @@
+import errno
+import os
 import secrets
+import stat
 import threading
 from pathlib import Path
 
@@ -179,3 +182,19 @@ def test_a_store_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
         artifacts.write_bytes("jobs/a/file", b"content")
 
     assert artifacts.names("") == ["checkpoints", "jobs"]
+
+
+def test_a_file_is_written_where_folders_cannot_be_synced(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def refuse_folders(fd):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")  # as on many a network file system
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    kept = ArtifactStore(str(tmp_path))
+
+    kept.write_bytes("checkpoints/file", b"bytes")
+
+    assert kept.read_bytes("checkpoints/file") == b"bytes"

@@ -14,6 +14,8 @@ from jobs.errors import ArtifactStoreError
 from jobs.kinds.references import JUDGE, NOISE_PREDICTOR, REGRESSOR
 from jobs.library import BUNDLED_CHECKPOINTS, BUNDLED_FOLDER
 from jobs.requests import BUNDLED, BUNDLED_64, BUNDLED_JUDGE, BUNDLED_REGRESSOR
+from jobs.service import open_service
+from tests.system.patience import eventually
 
 ARCHITECTURES = {
     BUNDLED: NOISE_PREDICTOR,
@@ -102,3 +104,24 @@ def test_all_bundled_files_together_stay_small():
 
     assert sizes.pop(WIDTH_64) <= 17e6
     assert sum(sizes.values()) < 16e6
+
+
+def test_a_service_opens_while_its_store_is_away_and_keeps_them_once_it_is_back(
+    service, web_settings, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("jobs.service.RETRY_SECONDS", 0.05)
+    caplog.set_level("INFO", "jobs.service")
+    kept, away = Path(web_settings.artifacts_url), tmp_path / "away"
+    path = checkpoint_path(service.get_checkpoint(BUNDLED_JUDGE).sha256)
+    (kept / path).unlink()
+    kept.rename(away)
+    kept.mkdir()
+
+    opened = open_service(web_settings)
+
+    assert "is it mounted?" in caplog.text
+    assert opened.list_jobs().items == []
+    kept.rmdir()
+    away.rename(kept)
+    eventually(lambda: "the bundled checkpoints are kept" in caplog.text)
+    assert (kept / path).exists()

@@ -2,10 +2,12 @@
 
 import shutil
 import signal
+import time
 
 import pytest
 
-from jobs.messages import OrderType, ReportStatus
+from jobs.messages import Heartbeat, OrderType, ReportStatus
+from jobs.streams import FIELD, REPORTS
 
 RUNNING, SUCCEEDED = ReportStatus.RUNNING, ReportStatus.SUCCEEDED
 
@@ -132,3 +134,21 @@ def test_nobodys_silence_counts_while_redis_is_away(
     assert (shard.status, shard.losses, shard.worker) == ("running", 0, "a")
     worker.report(message.shard_id, 1, SUCCEEDED, seq=9)
     finish(passes, worker, job, system)
+
+
+def test_what_a_worker_said_before_anybody_read_it_does_not_bring_it_back(
+    job, scripted_worker, system, redis_server, start_passes
+):
+    redis_server.flush()
+    long_ago = Heartbeat(
+        worker="gone", queue="gone", host="a", pid=1, version="test", slots=1, running=[]
+    )
+    with redis_server.client() as redis:  # the dispatcher was down for ten minutes
+        said_at = f"{(int(time.time()) - 600) * 1000}-0"
+        redis.xadd(REPORTS, {FIELD: long_ago.model_dump_json()}, id=said_at)
+    passes = start_passes()
+    passes.all_read()
+
+    assert system.service.list_workers() == []
+    assert system.service.list_shards(job.id)[0].attempt == 0
+    finish(passes, scripted_worker("a"), job, system)
