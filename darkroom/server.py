@@ -14,6 +14,7 @@ from jobs.settings import WebSettings
 log = logging.getLogger(__name__)
 
 SPARE_CONNECTIONS = 512  # idle keep-alive connections beside the busy ones
+LONGEST_REQUEST_LINE = 8190  # gunicorn's most: a form that is filled by a link may need it
 SECONDS_TO_END = 5  # for requests that run at SIGTERM
 
 
@@ -31,6 +32,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             "worker_class": "darkroom.web_worker.WebWorker",
             "threads": settings.web_threads,
             "worker_connections": settings.web_threads + SPARE_CONNECTIONS,
+            "limit_request_line": LONGEST_REQUEST_LINE,
             "graceful_timeout": SECONDS_TO_END,
             "control_socket_disable": True,
             "loglevel": settings.log_level.lower(),

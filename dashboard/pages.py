@@ -12,7 +12,7 @@ from dashboard.headers import OF_A_REPORT
 from dashboard.job_parts import REPORT_PAGE, SHEET, parts_of
 from dashboard.typed import as_typed
 from jobs.contract import ACTIVE, ArtifactRole, JobStatus, JobView, ShardView
-from jobs.errors import ArtifactNotFoundError, ValidationError
+from jobs.errors import ArtifactNotFoundError, JobNotFoundError, ValidationError
 from jobs.kinds import KINDS
 from jobs.service import JobService
 
@@ -138,6 +138,12 @@ class Pages:
         return redirect(url_for(".static", filename="favicon.svg"))
 
     def _thumbnail(self, job: JobView) -> Thumbnail | None:
+        try:
+            return self._thumbnail_of(job)
+        except JobNotFoundError:  # deleted since it was listed
+            return None
+
+    def _thumbnail_of(self, job: JobView) -> Thumbnail | None:
         if job.status is JobStatus.SUCCEEDED:
             artifacts = self._service.list_artifacts(job.id)
             shown = find(artifacts, ArtifactRole.COLLAGE) or find_named(artifacts, SHEET)

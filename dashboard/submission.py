@@ -21,6 +21,7 @@ from dashboard.forms.reading import (
     typed,
     with_choices,
 )
+from dashboard.job_parts import SAME_FACES
 from dashboard.offers import offers_of
 from jobs.errors import JobError, ValidationError
 from jobs.library import BUNDLED_IDS
@@ -28,7 +29,7 @@ from jobs.requests import SYNTHETIC
 from jobs.service import JobService
 
 Answer = str | Response | tuple[str, HTTPStatus]
-CHOSEN = ("checkpoint", "regressor", "dataset")  # which a preset leaves as they are
+CHOSEN = ("checkpoint", "regressor", "initial", "dataset")  # which a preset leaves as they are
 
 
 class SubmissionPages:
@@ -83,8 +84,12 @@ class SubmissionPages:
         )
 
     def _fitted(self, preset: Preset, form: Form) -> Preset:
-        """The preset for what is chosen: a bundled checkpoint may hold no data to start from."""
-        chosen = {name: form.values[name] for name in CHOSEN if form.values.get(name)}
+        """The preset for what is chosen: a bundled checkpoint may hold no data to start from.
+
+        What goes on from a network keeps the faces that were held out from it.
+        """
+        kept = (*CHOSEN, *SAME_FACES) if form.values.get("initial") else CHOSEN
+        chosen = {name: form.values[name] for name in kept if form.values.get(name)}
         settings = {**preset.settings, **chosen}
         if settings.get("prior") == "data" and chosen.get("checkpoint") in BUNDLED_IDS:
             bundled = self._service.get_checkpoint(chosen["checkpoint"])

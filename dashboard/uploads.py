@@ -171,11 +171,11 @@ def _saved(*fields: str) -> Iterator[dict[str, Path]]:
 
 def _name(field: str) -> str:
     """The name that was typed, else that of this file."""
-    name = request.form.get("name", "").strip()
+    name = request.form.get("name", "").replace("\0", "").strip()
     if len(name) > LONGEST_NAME:
         raise FormError(
             {"name": f"The name must be at most {LONGEST_NAME} characters, not {len(name)}."}
         )
     upload = request.files.get(field)
-    file = "" if upload is None else upload.filename or ""
+    file = "" if upload is None else (upload.filename or "").replace("\0", "")
     return name or Path(file.removesuffix(".gz")).stem[:LONGEST_NAME] or field

@@ -84,11 +84,11 @@ class QueueFacts:
             for _ in range(worker.slots)
         ]
 
-    def runs(self, worker: Worker, job: Job) -> bool:
-        """Whether this worker runs shards of this job."""
+    def runs(self, worker: Worker, kind: str) -> bool:
+        """Whether this worker runs shards of jobs of this kind."""
         if worker.protocol != PROTOCOL:
             return False
-        return can_run(kinds_of(worker.capabilities), job.kind, job.kind)
+        return can_run(kinds_of(worker.capabilities), kind, kind)
 
     def front(self, limit: int) -> list[WaitingShard]:
         """The first shards of the queue, of what is not paused and runs somewhere."""

@@ -41,7 +41,7 @@ def _view(job: Job, facts: QueueFacts) -> JobView:
 
 
 def _estimate(session: Session, job: Job, facts: QueueFacts) -> EstimateView:
-    blocked = waiting_words(facts.parents.get(job.id, ())) or hindrance(job, facts)
+    blocked = waiting_words(facts.parents.get(job.id, ())) or hindrance(job.kind, facts)
     if blocked is not None and not (job.id in facts.held and not facts.waiting_shards.get(job.id)):
         return EstimateView(reason=blocked)
     front = facts.front(PLAYED_SHARDS)

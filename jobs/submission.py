@@ -19,7 +19,7 @@ from jobs.errors import IdempotencyConflictError, JobActiveError, JobError, Vali
 from jobs.gallery import require_job
 from jobs.kinds import KINDS, Part
 from jobs.kinds.references import random_seed
-from jobs.parents import newest_that_can_succeed, require_parents, with_jobs_renamed
+from jobs.parents import named_jobs, newest_that_can_succeed, require_parents, with_jobs_renamed
 from jobs.queue_views import views_of
 from jobs.requests import AssignmentRequest, BatchRequest, JobRequest, job_request_adapter
 from jobs.streams import WebStreams
@@ -127,20 +127,23 @@ class SubmissionDesk:
                     job_id=job_id,
                     status=job.status,
                 )
+            parents = [parent.id for parent in store.parents_of(session, job_id)]
+            named = {parent for _, parent in named_jobs(job.params)}
+            after = [parent for parent in parents if parent not in named]
             asked = {
                 "kind": job.kind,
                 "params": job.params,
                 "name": job.name,
                 "priority": job.priority,
-                "after": [parent.id for parent in store.parents_of(session, job_id)],
+                "after": after,
             }
             request = job_request_adapter.validate_python(asked)
 
         def insert(session: Session) -> Sequence[Job]:
-            follow = _require_followers(session, job_id, request.after)
+            follow = _require_followers(session, job_id, parents)
             followed = asked | {
                 "params": with_jobs_renamed(asked["params"], lambda _, named: follow[named]),
-                "after": list(follow.values()),
+                "after": [follow[parent] for parent in after],
             }
             new = job_request_adapter.validate_python(followed)
             return [self._insert_job(session, new, submitter, retry_of=job_id)]

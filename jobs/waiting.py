@@ -23,24 +23,24 @@ def waiting_reason(job: Job, facts: QueueFacts) -> str | None:
     return None
 
 
-def hindrance(job: Job, facts: QueueFacts) -> str | None:
-    """What keeps all shards of a job from being sent; None: they only have to wait their turn."""
-    for scope in (ALL, job.kind):
+def hindrance(kind: str, facts: QueueFacts) -> str | None:
+    """What keeps all shards of a kind from being sent; None: they only have to wait their turn."""
+    for scope in (ALL, kind):
         pause = facts.pauses.get(scope)
         if pause is not None:
             what = scope_words(scope)
             return f"{what[0].upper()}{what[1:]} is paused by {pause.paused_by}: {pause.reason}"
-    return _lacking_worker(job, facts)
+    return _lacking_worker(kind, facts)
 
 
-def _lacking_worker(job: Job, facts: QueueFacts) -> str | None:
+def _lacking_worker(kind: str, facts: QueueFacts) -> str | None:
     if not facts.workers:
         return "No worker is online."
     if all(worker.protocol != PROTOCOL for worker in facts.workers):
         return "No worker of this version is online."
-    able = [worker for worker in facts.workers if facts.runs(worker, job)]
+    able = [worker for worker in facts.workers if facts.runs(worker, kind)]
     if not able:
-        return f"No worker that is online runs kind {job.kind}."
+        return f"No worker that is online runs kind {kind}."
     if all(worker.drained_at or not worker.slots for worker in able):
         which = "worker" if len(able) == 1 else "workers"
         if all(worker.drained_at for worker in able):
@@ -58,7 +58,7 @@ def _takes(count: int) -> str:
 
 
 def _reason(job: Job, facts: QueueFacts) -> str:
-    hindered = hindrance(job, facts)
+    hindered = hindrance(job.kind, facts)
     if hindered is not None:
         return hindered
     if job.status == JobStatus.QUEUED and job.id in facts.sent:

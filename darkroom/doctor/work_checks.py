@@ -1,6 +1,6 @@
 """Who works: the dispatcher, the workers, and jobs that nobody can run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,10 +12,11 @@ from jobs import __version__, store
 from jobs.contract import ACTIVE, JobStatus
 from jobs.facts import DISPATCHER, read_fact
 from jobs.messages import PROTOCOL
-from jobs.queue_facts import online_since
+from jobs.pauses import ALL, scope_words
+from jobs.queue_facts import QueueFacts
 from jobs.settings import DatabaseSettings
 from jobs.tables import Job, Shard, Worker
-from jobs.workers import workers_heard_since
+from jobs.waiting import hindrance
 
 DISPATCHER_IS_SILENT = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
@@ -25,10 +26,11 @@ def check_work(settings: DatabaseSettings) -> Iterator[Finding]:
     """Whether jobs that are submitted will run."""
     with opened(settings) as database, database.read() as session:
         yield _dispatcher(session)
-        workers = workers_heard_since(session, online_since())
-        yield from _workers(list(workers))
+        facts = QueueFacts(session, ())
+        yield from _workers(facts.workers)
+        yield from _pauses(facts)
         yield from _hindered(session)
-        yield from _stuck(session, list(workers))
+        yield from _stuck(session, facts)
 
 
 def _dispatcher(session: Session) -> Finding:
@@ -52,7 +54,7 @@ def _dispatcher(session: Session) -> Finding:
     return ok("dispatcher", f"was heard {silence.total_seconds():.0f} s ago ({where})")
 
 
-def _workers(workers: list[Worker]) -> Iterator[Finding]:
+def _workers(workers: Sequence[Worker]) -> Iterator[Finding]:
     if not workers:
         yield problem("workers", "none is online", "start `darkroom worker` where a GPU is")
     for each in workers:
@@ -69,6 +71,12 @@ def _workers(workers: list[Worker]) -> Iterator[Finding]:
                 f"{told} is version {each.version}, and this is {__version__}",
                 "install the same version everywhere",
             )
+        elif each.drained_at:
+            yield warning(
+                "workers",
+                f"{told} is drained: it gets no new shards",
+                f"`darkroom drain --undo {each.id}` when it is to work again",
+            )
         elif not each.slots:
             yield warning(
                 "workers",
@@ -79,15 +87,24 @@ def _workers(workers: list[Worker]) -> Iterator[Finding]:
             yield ok("workers", told)
 
 
+def _pauses(facts: QueueFacts) -> Iterator[Finding]:
+    for scope, pause in facts.pauses.items():
+        command = "darkroom resume" if scope == ALL else f"darkroom resume {scope}"
+        yield warning(
+            "queue",
+            f"{scope_words(scope)} is paused by {pause.paused_by}: {pause.reason}",
+            f"`{command}` when it is to go on",
+        )
+
+
 def _hindered(session: Session) -> Iterator[Finding]:
     running = (Shard.status == JobStatus.RUNNING, Shard.notice.is_not(None))
     for notice in session.scalars(select(Shard.notice).where(*running).distinct().limit(5)):
         yield problem("workers", str(notice), "it goes on by itself once that is over")
 
 
-def _stuck(session: Session, workers: list[Worker]) -> Iterator[Finding]:
-    """Kinds that have waited for long, with nobody who could run them."""
-    served = {kind for each in workers for kind in each.capabilities.get("kinds", ())}
+def _stuck(session: Session, facts: QueueFacts) -> Iterator[Finding]:
+    """Kinds that have waited for long, and why."""
     rows = session.execute(
         select(Shard.kind, func.count(), func.min(Job.created_at))
         .join(Job, Job.id == Shard.job_id)
@@ -103,9 +120,9 @@ def _stuck(session: Session, workers: list[Worker]) -> Iterator[Finding]:
     for kind, count, oldest in rows:
         age = datetime.now(UTC) - oldest.replace(tzinfo=UTC)
         told = f"{count} shards of {kind} wait, the first for {age.total_seconds() / 60:.0f} min"
-        if kind in served:
+        hindered = hindrance(kind, facts)
+        if hindered is None:
             yield ok("jobs", f"{told}: workers for it are busy")
         else:
-            yield problem(
-                "jobs", f"{told}, and no worker online runs {kind}", "start one that does"
-            )
+            advice = "resume what is paused or drained, or start a worker that runs it"
+            yield problem("jobs", f"{told}: {hindered}", advice)

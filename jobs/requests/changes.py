@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from jobs.contract import Contract
-from jobs.requests.base import contradiction
+from jobs.contract import NO_NUL, Contract
+from jobs.requests.base import Name, contradiction
 
 
 class JobChange(Contract):
@@ -14,7 +14,7 @@ class JobChange(Contract):
     priority: int = Field(
         0, ge=-100, le=100, description="Higher goes first; counts until a shard is sent."
     )
-    name: str | None = Field(None, max_length=200, description="A name for people; null: none.")
+    name: Name | None = Field(None, description="A name for people; null: none.")
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -26,4 +26,6 @@ class JobChange(Contract):
 class PauseRequest(Contract):
     """Why nothing new is to be sent."""
 
-    reason: str = Field(min_length=1, max_length=200, description="For those who wait.")
+    reason: str = Field(
+        min_length=1, max_length=200, pattern=NO_NUL, description="For those who wait."
+    )

@@ -180,10 +180,10 @@ def _training_rows(training: Mapping[str, Any]) -> list[tuple[Text, Text]]:
         warmup = (
             f"{number(training.get('warmup_steps'))} steps, or a tenth of all where that is less"
         )
-        rate = f"{training['learning_rate']:g}, after a warm-up of {warmup}"
+        rate = f"{number(training['learning_rate'])}, after a warm-up of {warmup}"
         rows.append(("Learning rate", rate))
     if "ema_decay" in training:
-        rows.append(("Averaged weights", f"exponential, decay {training['ema_decay']:g}"))
+        rows.append(("Averaged weights", f"exponential, decay {number(training['ema_decay'], 6)}"))
     if "seed" in training:
         rows.append(("Seed of the training", Code(str(training["seed"]))))
     return rows

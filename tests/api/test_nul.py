@@ -34,6 +34,16 @@ def test_a_job_with_it_is_refused_field_by_field(
     assert "characters, no NUL among them" in error["allowed"]
 
 
+def test_a_new_name_and_a_pause_with_it_are_refused(client: FlaskClient) -> None:
+    job = client.post("/api/v1/jobs", json=JOB).json["id"]
+
+    renamed = client.patch(f"/api/v1/jobs/{job}", json={"name": "a\0b"})
+    paused = client.put("/api/v1/queue/pauses/all", json={"reason": "a\0b"})
+
+    for answer, field in ((renamed, "name"), (paused, "reason")):
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+
+
 def test_a_batch_and_an_assignment_with_it_are_refused(client: FlaskClient) -> None:
     batch = {"jobs": [{"label": "a", "job": JOB | {"name": "\0"}}]}
     for path, body in [("batches", batch), ("assignments", {"name": "\0"})]:

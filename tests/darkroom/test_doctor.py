@@ -201,7 +201,7 @@ def test_who_is_silent_old_or_missing_is_told(alive: WebSettings) -> None:
     )
     (stuck,) = of(findings, "jobs", PROBLEM)
     assert "4 shards of sample wait, the first for 30 min" in stuck
-    assert "no worker online runs sample" in stuck
+    assert "No worker that is online runs kind sample." in stuck
 
 
 def test_the_command_prints_lines_or_json_and_exits_by_what_it_found(
@@ -234,3 +234,24 @@ def test_the_data_folder_of_up_is_examined_with_its_own_redis(tmp_path: Path) ->
 
     assert url_of(tmp_path / "redis") == redis.url
     assert url_of(tmp_path / "nothing") is None
+
+
+def test_a_pause_and_a_drain_are_told_for_what_they_are(alive: WebSettings) -> None:
+    service = open_service(alive)
+    database = Database(alive.database_url)
+    job = service.submit(SampleJob(kind="sample", params=SampleParams()), "ada").job
+    with database.write() as session:
+        old = datetime.now(UTC) - timedelta(minutes=30)
+        session.execute(update(Job).where(Job.id == job.id).values(created_at=old))
+    service.drain_worker("w-1", "ada")
+
+    drained = list(examine(places(alive)))
+    service.pause_queue("sample", "the lab moves", "ada")
+    paused = list(examine(places(alive)))
+    database.close()
+
+    assert of(drained, "workers", WARNING) == ["w-1 on cuda:0 is drained: it gets no new shards"]
+    (waits,) = of(drained, "jobs", PROBLEM)
+    assert waits.endswith("1 worker could run it, but is drained.")
+    assert of(paused, "queue", WARNING) == ["kind sample is paused by ada: the lab moves"]
+    assert of(paused, "jobs", PROBLEM)[0].endswith("Kind sample is paused by ada: the lab moves")

@@ -55,6 +55,18 @@ def test_an_open_page_per_thread_and_the_next_request_are_served(
     assert answers == [200] * 200
 
 
+def test_a_form_that_a_long_link_fills_is_shown(
+    web_settings: WebSettings, serve_web: Serve
+) -> None:
+    faces = ", ".join(f"job:{number:016x}/{number}" for number in range(200))  # of 100 pairs
+    link = httpx.URL(f"{serve_web(web_settings).url}/new", params={"kind": "merge", "pairs": faces})
+
+    answer = httpx.get(link, timeout=20)
+
+    assert answer.status_code == 200
+    assert "job:00000000000000c7/199" in answer.text
+
+
 def test_port_0_is_told_in_the_log(web_settings: WebSettings, tmp_path: Path) -> None:
     given = web_settings.model_dump(mode="json", exclude={"api_keys", "allowed_hosts"})
     environment = {f"DARKROOM_{name.upper()}": str(value) for name, value in given.items()}

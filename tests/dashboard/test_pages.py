@@ -6,7 +6,8 @@ import re
 import pytest
 
 from dashboard.headers import HEADERS
-from jobs.contract import ErrorInfo
+from dashboard.pages import Pages
+from jobs.contract import ErrorInfo, JobStatus
 from jobs.messages import PROTOCOL, ReportStatus, Stranger
 from jobs.workers import note_worker
 
@@ -252,3 +253,12 @@ def test_a_page_of_another_site_cannot_cancel(client, bench):
 
     assert answer.status_code == 403
     assert bench.service.get_job(job).status == "queued"
+
+
+def test_a_job_that_is_deleted_after_it_was_listed_has_no_thumbnail(bench):
+    job = bench.submit(count=1)
+    bench.service.cancel(job)
+    listed = bench.service.get_job(job).model_copy(update={"status": JobStatus.SUCCEEDED})
+    bench.service.delete_job(job)
+
+    assert Pages(bench.service)._thumbnail(listed) is None

@@ -4,10 +4,13 @@ import html
 import io
 import json
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
 
+from formats.architectures import tensor_shapes
+from formats.checkpoint import CheckpointDescription, write_checkpoint
 from formats.pictures import collage, encode_png
 from jobs.contract import ArtifactRole
 from jobs.messages import ReportStatus
@@ -112,6 +115,23 @@ def test_a_training_goes_on_with_the_same_faces_held_out(client, bench, trained)
     assert "may have learnt" not in text_of(client.get(f"/jobs/{trained}"))
 
 
+@pytest.mark.parametrize("kind", ["train_ddpm", "train_regressor", "assignment"])
+def test_a_preset_leaves_what_a_training_goes_on_from_and_its_faces(client, kind):
+    kept = {"initial": "b0a7", "seed": "9", "dataset": "synthetic"}
+    if kind != "assignment":
+        kept |= {"synthetic_count": "500", "synthetic_seed": "4", "holdout_fraction": "0.2"}
+    page = client.get("/new", query_string={"kind": kind, **kept})
+    presets = re.search(r'<nav class="presets".*?</nav>', page.text, re.S)[0]
+
+    for link in re.findall(r'href="([^"]+)"', presets):
+        asked = dict(parse_qsl(urlsplit(html.unescape(link)).query))
+        assert asked.items() >= kept.items()
+
+    fresh = client.get("/new", query_string={"kind": kind, "seed": "9"}).text
+    presets = re.search(r'<nav class="presets".*?</nav>', fresh, re.S)[0]
+    assert "seed=9" not in presets  # what begins anew is drawn anew
+
+
 def test_checkpoints_say_where_they_come_from(client, bench, trained):
     page = client.get("/checkpoints")
 
@@ -119,6 +139,19 @@ def test_checkpoints_say_where_they_come_from(client, bench, trained):
     assert f'href="/jobs/{trained}">its training' in row
     assert "imported" in page.text
     assert "bundled" in page.text
+
+
+def test_a_description_that_somebody_wrote_breaks_no_page(client, bench, tmp_path):
+    arrays = {name: np.ones(shape, np.float32) for name, shape in tensor_shapes("unet", 2).items()}
+    odd = {"images_seen": "about 2 million", "steps": [], "learning_rate": "low"}
+    described = CheckpointDescription("unet", 2, training=odd, metrics={"held_out_loss": "good"})
+    write_checkpoint(tmp_path / "odd.safetensors", arrays, described)
+    bench.service.import_checkpoint(tmp_path / "odd.safetensors", "Odd")
+
+    page = client.get("/checkpoints")
+
+    assert page.status_code == 200
+    assert "Odd" in page.text
 
 
 FIGURE = {

@@ -14,7 +14,7 @@ from jobs.errors import (
     JobNotFoundError,
     ValidationError,
 )
-from jobs.requests import SampleJob, SampleParams
+from jobs.requests import ReportJob, ReportParams, SampleJob, SampleParams
 from jobs.tables import Job, Shard
 
 pytestmark = pytest.mark.both_databases
@@ -194,3 +194,19 @@ def test_a_waiting_job_says_why(service):
 
     assert job.waiting_reason == "No worker is online."
     assert service.cancel(job.id).waiting_reason is None
+
+
+def test_what_waits_for_more_jobs_than_one_may_list_can_be_retried(service):
+    def submit(asked) -> str:
+        return service.submit(asked, "ada").job.id
+
+    shown = [submit(request(count=1)) for _ in range(50)]
+    beside = submit(request(count=1))
+    params = ReportParams(jobs=shown)
+    waiting = submit(ReportJob(kind="report", params=params, after=[beside]))
+    service.cancel(waiting)
+
+    retried = service.retry(waiting, "ada").job
+
+    assert retried.params["jobs"] == shown
+    assert set(retried.after) == {*shown, beside}
