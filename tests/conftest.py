@@ -1,5 +1,7 @@
 """Fixtures of all tests: real servers and files, each made anew and ended by its process id."""
 
+import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -22,11 +24,14 @@ from hypothesis import settings
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
+from jobs import streams
 from jobs.settings import WebSettings
 from tests.postgresql_server import PostgresServer, find_postgresql
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 10.0
+START_SECONDS = 60.0
+PORTS = range(10_000, 32_768)  # below those that the kernel itself gives away
+PATIENCE_SECONDS = 10.0
 TEST_DATABASE = "DARKROOM_TEST_DATABASE"
 DATABASES = ("sqlite", "postgresql")
 BOTH = "both"
@@ -34,10 +39,28 @@ BOTH = "both"
 settings.register_profile("chaos", print_blob=True)
 
 
+def _ports() -> Iterator[int]:
+    """The ports of this test process alone: until they are used, nobody else takes them."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    of_all = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return itertools.cycle(PORTS[number::of_all])
+
+
+_next_ports = _ports()
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in _next_ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: ports go round")
+
+
+@pytest.fixture(autouse=True)
+def _patient_hints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web program waits for Redis a moment only; these tests are not about that moment."""
+    monkeypatch.setattr(streams, "HINT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

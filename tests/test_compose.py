@@ -20,7 +20,7 @@ from jobs.contract import WorkerView
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"secret": "ada"}
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")

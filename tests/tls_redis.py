@@ -13,7 +13,7 @@ import trustme
 from jobs.redis_access import check_redis
 
 PASSWORD = "tls-password"
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def start() -> Iterator[Start]:
         process = subprocess.Popen(embedded.prepare(), stdout=subprocess.DEVNULL)
         processes.append(process)
         client = redis.Redis.from_url(embedded.url)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 client.ping()
@@ -35,7 +35,7 @@ def start() -> Iterator[Start]:
     yield run
     for process in processes:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_it_keeps_what_it_was_told_and_evicts_nothing(tmp_path: Path, start: Start) -> None:

@@ -23,7 +23,7 @@ def program(code: str, name: str = "child", stage: int = 0, grace: float = 10.0)
 
 
 def wait_for_line(stream: io.StringIO, text: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while text not in stream.getvalue():
         assert time.monotonic() < deadline, stream.getvalue()
         time.sleep(0.01)
@@ -35,7 +35,7 @@ def test_a_child_that_keeps_dying_is_started_with_growing_delays(
     supervisor = Supervisor(Output(io.StringIO()))
     supervisor.start(program("raise SystemExit(3)"))
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(caplog.records) < 3:
         assert time.monotonic() < deadline
         supervisor.keep_running()
@@ -86,7 +86,7 @@ def test_a_child_that_does_not_end_is_killed_when_its_grace_is_over() -> None:
     started_at = time.monotonic()
     supervisor.stop(lambda: False)
 
-    assert 0.4 < time.monotonic() - started_at < 5
+    assert 0.4 < time.monotonic() - started_at < 30  # it would sleep for 60
     assert not process.is_running()
 
 
@@ -99,7 +99,7 @@ def test_an_urgent_stop_waits_for_nobody() -> None:
     started_at = time.monotonic()
     supervisor.stop(lambda: True)
 
-    assert time.monotonic() - started_at < 5
+    assert time.monotonic() - started_at < 25
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from darkroom.commands.dispatcher import command as dispatcher
 from darkroom.commands.worker import command
 from darkroom.options import EX_CONFIG
 from darkroom.supervisor import Output, Program, Supervisor
+from jobs import redis_access
 from jobs.settings import WorkerSettings, environment_of
 from tests.tls_redis import PASSWORD, TlsRedis, serve_tls_redis
 
@@ -20,6 +21,13 @@ from tests.tls_redis import PASSWORD, TlsRedis, serve_tls_redis
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
     with serve_tls_redis(tmp_path_factory.mktemp("tls")) as served:
         yield served
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that is too busy to refuse counts as away, and is waited for."""
+    monkeypatch.setattr(redis_access, "CHECK_SECONDS", 20.0)
+    monkeypatch.setattr(redis_access, "PROBE_SECONDS", 20.0)
 
 
 def worker(*options: str) -> Result:

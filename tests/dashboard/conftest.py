@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from darkroom.web import create_app, end_streams
@@ -22,6 +22,8 @@ from tests.dashboard.bench import Bench
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SHARD_IMAGES = 25
 MAX_UPLOAD_BYTES = 200_000
+
+expect.set_options(timeout=30_000)  # ms; answers of a busy computer have taken more than its own 5
 
 
 @pytest.fixture

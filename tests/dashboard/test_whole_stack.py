@@ -79,7 +79,7 @@ def test_a_visitor_uploads_submits_watches_and_downloads(
         page.get_by_role("link", name="Sample with untrained").click()
         page.get_by_label("Faces").fill("30")
         page.get_by_label("Columns").fill("6")
-        page.get_by_label("Denoising steps").fill("150")
+        page.get_by_label("Denoising steps").fill("400")
         page.get_by_role("button", name="Submit").click()
         page.evaluate("window.isTheSamePage = true")
 

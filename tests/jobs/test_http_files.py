@@ -17,7 +17,7 @@ import pytest
 
 from jobs.artifacts import ArtifactStore, attempt_folder
 from jobs.errors import ArtifactFileNotFoundError, ArtifactPathError, ArtifactStoreError
-from jobs.http_files import HttpFiles
+from jobs.http_files import RETRY_SECONDS, HttpFiles
 from jobs.messages import Manifest
 
 KEY = "worker-secret"
@@ -169,7 +169,7 @@ def test_a_file_larger_than_the_store_takes_is_refused_at_once(web: Web) -> None
     with pytest.raises(ArtifactStoreError, match="67108864 bytes"):
         ArtifactStore(web.url, KEY).write_bytes(FILE, bytes(64 * 2**20 + 1))
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < RETRY_SECONDS
     assert not (web.artifacts / FILE).exists()
 
 
@@ -184,7 +184,7 @@ def test_a_wrong_key_or_url_is_said_at_once_and_the_key_is_not(web: Web) -> None
         began = time.monotonic()
         with pytest.raises(ArtifactStoreError, match=said) as caught:
             ArtifactStore(url, key).check()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < RETRY_SECONDS
         assert not isinstance(caught.value, ArtifactFileNotFoundError)
         assert "secret" not in str(caught.value)
     for url, key in ((web.url, ""), ("https://u:p@h/api/v1/store", KEY), (f"{web.url}?key=1", KEY)):
@@ -216,7 +216,7 @@ def test_a_web_program_that_stays_away_is_an_error_that_may_pass(
         with pytest.raises(OSError, match="refused") as caught:
             ask(FILE)
         assert not isinstance(caught.value, FileNotFoundError)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < RETRY_SECONDS
 
 
 def test_cut_connections_are_repeated_and_nothing_is_half_written(web: Web) -> None:

@@ -133,7 +133,7 @@ def test_setbacks_are_told_with_the_worker_and_the_time(submit, reason, online, 
     report(f"{job}-1", 1, ReportStatus.RUNNING)
     assert reason(job) is None
     report(f"{job}-1", 1, ReportStatus.RETURNED, seq=10)
-    until = datetime.now(UTC) + timedelta(seconds=8)
+    until = datetime.now(UTC) + timedelta(seconds=8.4)
     with database.write() as session:
         transitions.delay(session, f"{job}-1", until, 4, "z")
     assert reason(job) == "Shard 1 was handed back by worker z, and is sent again in 8 s."

@@ -72,10 +72,10 @@ def test_progress_waits_for_its_time_but_an_end_does_not(desk):
 def test_progress_is_said_when_its_time_has_come():
     desk = ReportDesk("worker-1", report_seconds=0.2)
     desk.begin(order())
+    before = time.monotonic()
     send_due(desk)
     desk.update(ATTEMPT, done=5)
 
-    before = time.monotonic()
     assert desk.wait_due(LONG) is False
     assert 0.1 <= time.monotonic() - before < LONG / 2
     assert [r.done for r in send_due(desk)] == [5]

@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import subprocess
@@ -71,7 +72,8 @@ def test_a_shard_is_sampled_shown_and_published(start_engine, keep_network, make
     events = events_until(engine, Finished)
 
     working = [event for event in events if isinstance(event, Working)]
-    assert [event.done for event in working] == [4 * step for step in range(1, 21)]
+    dones = [done for done, _ in itertools.groupby(event.done for event in working)]
+    assert [done for done in dones if done] == [4 * step for step in range(1, 21)]
     assert working[-1].memory_bytes > 2**20
     assert any(isinstance(event, PreviewMade) for event in events)
     assert events[-1].done == 80
@@ -166,13 +168,22 @@ def test_what_a_library_prints_does_not_break_the_protocol(
     assert events_until(engine, Finished)[-1].done == 8
 
 
+def first_step(engine) -> Working:
+    """What it says of its first step; a slow store has it say before that it has done none."""
+    while True:
+        event = engine.next_event(SILENCE_SECONDS)
+        assert isinstance(event, Working)
+        if event.done:
+            return event
+
+
 def test_an_engine_is_interrupted_and_goes_on_where_it_was(start_engine, keep_network, make_order):
     engine = start_engine(save_seconds=3600)
     engine.wait_ready()
     reference = keep_network()
     order = make_order(reference, num_inference_steps=1000)
     engine.send(RunCommand(worker=WORKER, order=order))
-    assert isinstance(engine.next_event(SILENCE_SECONDS), Working)
+    first_step(engine)
 
     engine.send(InterruptCommand(interrupt=Interrupt.RETURN))
     broken_off = events_until(engine, Interrupted)[-1]
@@ -181,7 +192,7 @@ def test_an_engine_is_interrupted_and_goes_on_where_it_was(start_engine, keep_ne
 
     again = make_order(reference, attempt=2, num_inference_steps=1000)
     engine.send(RunCommand(worker="worker-2", order=again))
-    assert engine.next_event(SILENCE_SECONDS).done == 4 * (broken_off.saved_step + 1)
+    assert first_step(engine).done == 4 * (broken_off.saved_step + 1)
     engine.send(InterruptCommand(interrupt=Interrupt.STOP))
     assert events_until(engine, Interrupted)[-1].interrupt is Interrupt.STOP
 

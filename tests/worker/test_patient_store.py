@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import ArtifactFileNotFoundError, ArtifactStoreError
+from tests.system.patience import eventually
 from worker.engine.patient_store import SLOW_SECONDS, PatientStore, is_full_disk
 from worker.engine.saved_states import save_state
 from worker.engine.shard import InterruptedShard, ShardRun
@@ -55,16 +56,18 @@ def after(seconds: float, act: Any) -> threading.Timer:
 
 def test_what_is_refused_is_asked_again_until_it_is_served(scene: Scene) -> None:
     scene.spoil()
-    timer = after(0.8, scene.heal)
 
+    def heal_when_it_is_said() -> None:
+        eventually(lambda: len([said for said in scene.notices() if said]) > 3)
+        scene.heal()
+
+    healing = after(0, heal_when_it_is_said)
     with scene.store.serving(scene.shard):
         scene.store.write_bytes("jobs/a/file", b"content")
 
-    timer.join()
+    healing.join()
     assert scene.store.read_bytes("jobs/a/file") == b"content"
-    assert len(scene.notices()) > 3  # it is not taken for hung
-    (said,) = set(scene.notices())
-    assert said is not None
+    (said,) = {each for each in scene.notices() if each}  # so often that it is not taken for hung
     assert said.startswith("Worker w-1 waits for the artifact store: cannot write jobs/a/file")
     assert said.endswith("it tries again.")
     assert scene.shard.notice is None
@@ -82,7 +85,7 @@ def test_who_waits_obeys(scene: Scene) -> None:
         scene.store.write_bytes("jobs/a/file", b"content")
 
     timer.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # nobody heals it
 
 
 def test_a_store_that_hangs_is_spoken_of_and_left_when_asked(
@@ -109,7 +112,7 @@ def test_what_is_said_for_good_is_passed_on_at_once(scene: Scene) -> None:
     with scene.store.serving(scene.shard), pytest.raises(ArtifactFileNotFoundError):
         scene.store.read_bytes("jobs/a/file")
 
-    assert scene.notices() == []
+    assert not any(scene.notices())
 
 
 def test_who_is_hasty_or_serves_nobody_is_refused_at_once(scene: Scene) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.stand_in_workers import ENGINE
 from jobs.settings import WorkerSettings
+from tests.system.patience import eventually
 from worker.consumer import engine_process, supervisor
 from worker.consumer.desk import ReportDesk
 from worker.consumer.supervisor import Supervisor
@@ -42,19 +43,8 @@ def start(
         each.close()
 
 
-@pytest.fixture(name="eventually")
-def _eventually() -> Callable[[Callable[[], object]], None]:
-    def eventually(ask: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
-        while not ask():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    return eventually
-
-
 @pytest.fixture
-def kill_engine(eventually) -> Callable[[Supervisor], float]:
+def kill_engine() -> Callable[[Supervisor], float]:
     """Kills the engine of a supervisor once it is ready; seconds until there is another."""
 
     def kill(of: Supervisor) -> float:
@@ -81,21 +71,18 @@ def test_engines_that_die_early_again_and_again_are_waited_for_longer(
     kill_engine(flighty)
 
 
-def test_an_engine_that_closes_its_pipe_and_stays_is_ended_and_replaced(
-    start, eventually, monkeypatch
-):
+def test_an_engine_that_closes_its_pipe_and_stays_is_ended_and_replaced(start, monkeypatch):
     monkeypatch.setattr(engine_process, "EXIT_SECONDS", 0.3)
     monkeypatch.setattr(supervisor, "RESTART_PAUSES", (0.0,))
     dumb = start([sys.executable, "-c", DUMB])
-    eventually(lambda: dumb.engine_pid)
-    first = psutil.Process(dumb.engine_pid)
+    first = psutil.Process(eventually(lambda: dumb.engine_pid))
 
     eventually(lambda: not first.is_running())
     eventually(lambda: dumb.engine_pid not in (None, first.pid))
 
 
 def test_a_shard_that_finds_the_engine_dead_waits_for_the_next_one(
-    start, eventually, make_order, keep_network, artifacts, caplog
+    start, make_order, keep_network, artifacts, caplog
 ):
     caplog.set_level(logging.WARNING)
     surprised = start()
@@ -111,7 +98,7 @@ def test_a_shard_that_finds_the_engine_dead_waits_for_the_next_one(
     assert [record.message for record in caplog.records].count(DIED) == 1
 
 
-def test_an_engine_goes_on_where_nobody_reads_its_log(start, eventually, monkeypatch):
+def test_an_engine_goes_on_where_nobody_reads_its_log(start, monkeypatch):
     with io.StringIO() as closed:
         monkeypatch.setattr(sys, "stderr", closed)
     talk = "import sys\nsys.stderr.write('x\\n' * 100_000)\n"
