@@ -45,6 +45,7 @@ class DatasetRoutes:
             errors.ValidationError,
             errors.DatasetRejectedError,
             errors.UploadTooLargeError,
+            errors.ImportsBusyError,
             errors.ArtifactStoreError,
             UnsupportedMediaType,
         ),

@@ -63,7 +63,7 @@ class QueuePages:
 
 
 def _required(name: str, most: int) -> str:
-    value = request.form.get(name, "").strip()
+    value = request.form.get(name, "").replace("\0", "").strip()
     if not 0 < len(value) <= most:
         allowed = f"a text of 1 to {most} characters"
         raise ValidationError(

@@ -84,7 +84,9 @@ class CheckpointDescription:
         """
         _check_length(text)
         try:
-            values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+            values = json.loads(
+                text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
+            )
         except (ValueError, RecursionError) as error:
             raise BadDescriptionError(f"the description is not JSON: {error}") from error
         if not isinstance(values, dict):
@@ -133,9 +135,14 @@ def _check_integer(name: str, value: int, largest: int) -> None:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON knows")
+    raise ValueError(f"{name[:50]} is not a number that JSON knows")
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     return value if math.isfinite(value) else _refuse_constant(digits)
+
+
+def _integer(digits: str) -> int:
+    _finite(digits)  # what no float holds breaks whoever shows or measures it
+    return int(digits)

@@ -29,6 +29,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.contract import DatasetView
 from jobs.database import Database
 from jobs.errors import DatasetNotFoundError, DatasetRejectedError
+from jobs.import_turns import import_turn
 from jobs.requests import SYNTHETIC
 from jobs.tables import Dataset
 from jobs.views import dataset_view
@@ -53,12 +54,14 @@ class DatasetShelf:
     _database: Database
     _artifacts: ArtifactStore
 
+    @import_turn()
     def import_dataset(self, faces: Path, ages: Path | None, name: str) -> DatasetView:
         """Check faces and ages (`.npy` or `.npy.gz`), and keep them.
 
         Raises:
             DatasetRejectedError: they are none, or do not belong together; `details` has `field`
                 (faces or ages), `value`, `allowed` and `reason`, the code of what is wrong.
+            ImportsBusyError: as many imports go on as may at a time.
             ArtifactStoreError: the store does not take them.
         """
         face_array = _load_faces(faces)
@@ -76,6 +79,7 @@ class DatasetShelf:
         if ages is not None:
             files["ages.npy"] = age_bytes
         self._write_files(folder, files)
+        figures = _figures(faces, ages)  # takes seconds, for which nobody else could write
         with self._database.write() as session:
             if not self._artifacts.exists(f"{folder}/faces.npy"):
                 self._write_files(folder, files)  # swept meanwhile, while no row named them
@@ -91,7 +95,7 @@ class DatasetShelf:
                     ages_sha256=None if ages is None else hashlib.sha256(age_bytes).hexdigest(),
                     count=len(faces),
                     size_bytes=len(face_bytes) + len(age_bytes),
-                    figures=_figures(faces, ages),
+                    figures=figures,
                     created_at=datetime.now(UTC),
                 )
                 session.add(row)

@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.JobError], HTTPStatus] = {
     errors.PictureRejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.CheckpointChangedError: HTTPStatus.CONFLICT,
     errors.UploadTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.ImportsBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageFullError: HTTPStatus.SERVICE_UNAVAILABLE,

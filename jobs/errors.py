@@ -19,6 +19,7 @@
   + PictureRejectedError       the picture does not say how it was made
   + CheckpointChangedError     the picture was made with another checkpoint than this id now means
   + UploadTooLargeError        the upload is over the limit
+  + ImportsBusyError           as many imports go on as may at a time
   + ArtifactStoreError         the artifact store does not answer now, or takes no file now
     - ArtifactFileNotFoundError  it answers that there is no such file
     - ArtifactFileChangedError   it holds another file than is meant
@@ -152,6 +153,12 @@ class UploadTooLargeError(JobError):
     """The upload is over the limit."""
 
     code = "upload_too_large"
+
+
+class ImportsBusyError(JobError):
+    """As many imports go on as may at a time."""
+
+    code = "imports_busy"
 
 
 class DatabaseBusyError(JobError):

@@ -180,7 +180,7 @@ def _training_rows(training: Mapping[str, Any]) -> list[tuple[Text, Text]]:
         warmup = (
             f"{number(training.get('warmup_steps'))} steps, or a tenth of all where that is less"
         )
-        rate = f"{number(training['learning_rate'])}, after a warm-up of {warmup}"
+        rate = f"{number(training['learning_rate'], 6)}, after a warm-up of {warmup}"
         rows.append(("Learning rate", rate))
     if "ema_decay" in training:
         rows.append(("Averaged weights", f"exponential, decay {number(training['ema_decay'], 6)}"))

@@ -157,9 +157,18 @@ def curve_blocks(curves: Mapping[str, Points], unit: str = "") -> list[Block]:
 
 
 def _curves(metrics: Mapping[str, Any]) -> Mapping[str, Points]:
-    """Curves as a checkpoint's metrics carry them."""
+    """Curves as a checkpoint's metrics carry them; an imported one may carry anything."""
     curves = metrics.get("curves")
-    return curves if isinstance(curves, Mapping) else {}
+    if not isinstance(curves, Mapping):
+        return {}
+    return {name: points for name, points in curves.items() if _are_points(points)}
+
+
+def _are_points(values: Any) -> bool:
+    return isinstance(values, Sequence) and all(
+        isinstance(each, Sequence) and [isinstance(it, int | float) for it in each] == [True, True]
+        for each in values
+    )
 
 
 def _lines(curves: Mapping[str, Points], names: Sequence[str]) -> list[Line]:

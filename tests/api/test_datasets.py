@@ -2,6 +2,7 @@ import gzip
 import io
 import struct
 import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from darkroom.web import create_app
+from jobs import import_turns
 from jobs.settings import WebSettings
 
 URL = "/api/v1/datasets"
@@ -41,6 +43,22 @@ def upload(
 
 def kept(settings: WebSettings) -> list[Path]:
     return [path for path in (Path(settings.artifacts_url) / "datasets").rglob("*.npy")]
+
+
+def test_more_imports_than_may_go_on_at_a_time_are_refused(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_turns, "PATIENCE_SECONDS", 0.05)
+    with ExitStack() as turns:
+        for _ in range(import_turns.AT_ONCE):
+            turns.enter_context(import_turns.import_turn())
+        busy = upload(client, FACES)
+
+    assert (busy.status_code, busy.json["code"]) == (503, "imports_busy")
+    assert busy.headers["Retry-After"]
+    for _ in range(import_turns.AT_ONCE + 1):  # what is refused gives its turn back too
+        assert upload(client, b"no array").status_code == 422
+    assert upload(client, FACES).status_code == 201
 
 
 def test_faces_with_ages_are_kept_and_described(client: FlaskClient) -> None:

@@ -58,13 +58,15 @@ def test_an_open_page_per_thread_and_the_next_request_are_served(
 def test_a_form_that_a_long_link_fills_is_shown(
     web_settings: WebSettings, serve_web: Serve
 ) -> None:
-    faces = ", ".join(f"job:{number:016x}/{number}" for number in range(200))  # of 100 pairs
-    link = httpx.URL(f"{serve_web(web_settings).url}/new", params={"kind": "merge", "pairs": faces})
+    made = [f"job:{number:016x}/{9999 - number}" for number in range(200)]
+    pairs = zip(made[::2], made[1::2], strict=True)
+    faces = ", ".join(f"{first}-{second}" for first, second in pairs)
+    link = httpx.URL(f"{serve_web(web_settings).url}/new", params={"kind": "merge", "faces": faces})
 
     answer = httpx.get(link, timeout=20)
 
     assert answer.status_code == 200
-    assert "job:00000000000000c7/199" in answer.text
+    assert "job:00000000000000c7/9800" in answer.text
 
 
 def test_port_0_is_told_in_the_log(web_settings: WebSettings, tmp_path: Path) -> None:

@@ -32,6 +32,13 @@ def test_the_queue_is_paused_and_resumed_with_its_reason(client, bench, text):
         assert client.post("/queue/pause", data=wrong).status_code == 422
 
 
+def test_the_reason_of_a_pause_is_kept_without_nul(client, text):
+    answer = client.post("/queue/pause", data={"scope": "sample", "reason": "new\0 weights"})
+
+    assert answer.status_code == 303
+    assert "just now : new weights" in text("/queue")
+
+
 def test_a_waiting_job_gets_another_priority(client, bench):
     job = bench.submit()
     answer = client.post(f"/jobs/{job}/priority", data={"priority": "-7"})

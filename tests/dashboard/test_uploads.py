@@ -30,6 +30,15 @@ def test_an_uploaded_checkpoint_is_listed_and_can_be_sampled(client, bench):
     assert f'href="/new?kind=sample&amp;checkpoint={added}"' in page.text
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("My\0 faces", "My faces"), ("\0", "odd")])
+def test_the_name_of_an_upload_is_kept_without_nul(client, bench, typed, kept):
+    content = bench.checkpoint_file("odd.safetensors", width=3).read_bytes()
+
+    client.post("/checkpoints", data={"file": (io.BytesIO(content), "odd.cpt"), "name": typed})
+
+    assert kept in [each.name for each in bench.service.list_checkpoints()]
+
+
 @pytest.mark.parametrize(
     ("data", "status", "words"),
     [

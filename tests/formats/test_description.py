@@ -68,9 +68,10 @@ def test_wrong_fields_are_refused(change: dict[str, object], words: str) -> None
         ("[" * 100_000, "not JSON"),
         ('{"architecture": "unet"}', "lacks the field 'width'"),
         ('{"architecture": "unet", "width": 64, "beta_end": NaN}', "NaN is not a number"),
+        ('{"architecture": "unet", "width": 64, "metrics": {"a": 1' + "0" * 400 + "}}", "not JSON"),
         (" " * (MAX_JSON_LENGTH + 1), "characters at most"),
     ],
-    ids=["empty", "list", "deep", "incomplete", "nan", "long"],
+    ids=["empty", "list", "deep", "incomplete", "nan", "huge", "long"],
 )
 def test_texts_that_are_no_description_are_refused(text: str, words: str) -> None:
     with pytest.raises(BadDescriptionError, match=words):

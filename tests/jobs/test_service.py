@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 from formats.architectures import unet_shapes
 from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
+from jobs import datasets
 from jobs.database import Database
 from jobs.errors import (
     CheckpointNotFoundError,
@@ -16,6 +17,7 @@ from jobs.errors import (
 )
 from jobs.requests import ReportJob, ReportParams, SampleJob, SampleParams
 from jobs.tables import Job, Shard
+from synthetic import synthetic_faces
 
 pytestmark = pytest.mark.both_databases
 
@@ -187,6 +189,20 @@ def test_a_file_that_is_no_checkpoint_is_refused_with_its_reason(service, tmp_pa
         service.import_checkpoint(path, "picture")
 
     assert refused.value.details["reason"] == "not_a_checkpoint"
+
+
+def test_jobs_are_taken_while_the_figures_of_a_dataset_are_made(service, tmp_path, monkeypatch):
+    np.save(tmp_path / "faces.npy", synthetic_faces(4, seed=1)[0])
+    figures = datasets._figures
+
+    def submit_meanwhile(*arrays):
+        service.submit(request(count=1), "ada")
+        return figures(*arrays)
+
+    monkeypatch.setattr(datasets, "_figures", submit_meanwhile)
+
+    assert service.import_dataset(tmp_path / "faces.npy", None, "Four").count == 4
+    assert len(service.list_jobs().items) == 1
 
 
 def test_a_waiting_job_says_why(service):

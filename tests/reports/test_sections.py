@@ -229,6 +229,18 @@ def test_metrics_that_are_not_as_expected_are_passed_over(strange):
         compose(Material(None, [MadeJob("one", kind, None, {}, metrics=metrics)]))
 
 
+@pytest.mark.parametrize("strange", ["text", [1], ["ab"], [[1, "x"]], [[1]], {"a": None}])
+def test_a_description_that_somebody_wrote_is_reported_on(all_kinds, make_checkpoint, strange):
+    training = dict.fromkeys(("steps", "seconds", "learning_rate", "ema_decay", "seed"), strange)
+    metrics = {"curves": {"loss": strange, "held_out_mae": strange}, "held_out_loss": strange}
+    given = make_checkpoint("regressor", training=training, metrics=metrics)
+
+    blocks = report_on(replace(all_kinds[3], checkpoints=[given]))["Faces at target ages"]
+
+    assert ["Averaged weights", "exponential, decay –"] in table(blocks, "that was used")
+    assert not [block for block in blocks if isinstance(block, Chart)]
+
+
 def test_large_collages_are_cropped_and_that_is_said(make_picture):
     params = SampleParams(seed=1, count=400).model_dump(mode="json")
     job = MadeJob("one", "sample", None, params, pictures=[make_picture(400, 20)])

@@ -64,6 +64,9 @@ def test_an_engine_that_dies_idle_is_missed_at_once_and_costs_no_shard_anything(
     missed = "died while it had nothing to do"
     wait_for(lambda: missed in system.logs(), 30, "for the engine to be missed")
     wait_for(lambda: worker.engine().pid != first.pid, 30, "for another engine")
+    with slowed(worker):  # it loads
+        workers = system.service.list_workers
+        wait_for(lambda: not workers()[0].slots, 30, "for a worker without a slot")
     wait_for(lambda: system.service.list_workers()[0].slots, 60, "for its slot")
     job = submit()
     assert system.wait_ended(job.id).status == "succeeded"
