@@ -1,7 +1,6 @@
 """Fixtures of all tests: real servers and files, each made anew and ended by its process id."""
 
 import contextlib
-import itertools
 import json
 import os
 import secrets
@@ -26,11 +25,11 @@ from formats.checkpoint import write_checkpoint
 from formats.description import CheckpointDescription
 from jobs import streams
 from jobs.settings import WebSettings
+from tests.ports import free_port_of
 from tests.postgresql_server import PostgresServer, find_postgresql
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60.0
-PORTS = range(10_000, 32_768)  # below those that the kernel itself gives away
 PATIENCE_SECONDS = 10.0
 TEST_DATABASE = "DARKROOM_TEST_DATABASE"
 DATABASES = ("sqlite", "postgresql")
@@ -39,34 +38,16 @@ BOTH = "both"
 settings.register_profile("chaos", print_blob=True)
 
 
-def _ports() -> Iterator[int]:
-    """The ports of this test process alone: until they are used, nobody else takes them."""
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    of_all = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return itertools.cycle(PORTS[number::of_all])
-
-
-_next_ports = _ports()
-
-
-def _free_port() -> int:
-    for port in _next_ports:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("unreachable: ports go round")
-
-
 @pytest.fixture(autouse=True)
 def _patient_hints(monkeypatch: pytest.MonkeyPatch) -> None:
     """A web program waits for Redis a moment only; these tests are not about that moment."""
     monkeypatch.setattr(streams, "HINT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Gives a port on 127.0.0.1 that nobody listens on."""
-    return _free_port
+    return free_port_of
 
 
 class RedisServer:
@@ -74,7 +55,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port_of()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,15 +67,18 @@ class RedisServer:
         self._process = subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + START_SECONDS
-        client = self.client()
-        while True:
-            try:
-                client.ping()
-                client.close()
-                return
-            except redis.exceptions.RedisError:
-                assert time.monotonic() < deadline, "redis-server did not start"
-                time.sleep(0.02)
+        while not self._answers():
+            is_hopeful = self._process.poll() is None and time.monotonic() < deadline
+            assert is_hopeful, (self.folder / "redis.log").read_text()
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """Whether this very server does, and not another one that took its port."""
+        assert self._process is not None
+        with self.client() as client, contextlib.suppress(redis.exceptions.RedisError):
+            is_ours = client.info("server")["process_id"] == self._process.pid
+            return is_ours and bool(client.ping())  # it tells of itself while it still loads
+        return False
 
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url, protocol=2)
@@ -180,7 +164,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     programs = find_postgresql()
     if programs is None:
         pytest.skip("PostgreSQL is not installed: `make test` installs it where it may")
-    server = PostgresServer(programs, _free_port())
+    server = PostgresServer(programs, free_port_of())
     try:
         server.start()
         server.execute("CREATE DATABASE migrated")

@@ -1,6 +1,5 @@
 """A real redis-server behind a password, with TLS by certificates of the test's own."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import trustme
 
 from jobs.redis_access import check_redis
+from tests.ports import free_port_of
 
 PASSWORD = "tls-password"
 START_SECONDS = 60.0
@@ -29,12 +29,6 @@ class TlsRedis:
     def url(self, password: str = PASSWORD, authority: Path | None = None) -> str:
         path = authority or self.authority
         return f"rediss://:{password}@{self.address}:{self.port}/0?ssl_ca_certs={path}"
-
-
-def free_port_of(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

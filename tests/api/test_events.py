@@ -27,7 +27,7 @@ def url(web_settings: WebSettings, serve_web: Callable[[WebSettings], Any]) -> s
 
 @contextlib.contextmanager
 def _follow(url: str, **headers: str) -> Iterator[tuple[httpx.Response, Iterator[Fields]]]:
-    timeout = httpx.Timeout(20)
+    timeout = httpx.Timeout(60)
     with httpx.stream("GET", url, headers=headers, timeout=timeout) as response:
         yield response, _events(response)
 
@@ -170,7 +170,7 @@ def test_streams_never_take_the_last_thread(url: str) -> None:
         assert int(refused.headers["Retry-After"]) > 0
         assert httpx.get(f"{url}/jobs", timeout=30).status_code == 200
 
-    deadline = time.monotonic() + 25  # a place is free when the next heartbeat finds nobody
+    deadline = time.monotonic() + 60  # a place is free when the next heartbeat finds nobody
     while True:
         with _follow(f"{url}/events") as (response, _):
             if response.status_code == 200:
@@ -197,9 +197,9 @@ def test_open_streams_end_when_the_server_is_told_to_end(
         assert server.stop(how) == 0
         seconds = time.monotonic() - started_at
         for ending in endings:
-            ending.result(timeout=1)  # ended as a chunked answer ends, not cut off
+            ending.result(timeout=20)  # ended as a chunked answer ends, not cut off
 
-    assert seconds < 8
+    assert seconds < 25
     assert "Traceback" not in server.log
 
 

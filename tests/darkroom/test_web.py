@@ -49,7 +49,7 @@ def test_an_open_page_per_thread_and_the_next_request_are_served(
 ) -> None:
     url = serve_web(web_settings.model_copy(update={"web_threads": 64})).url
 
-    with httpx.Client(base_url=url, timeout=20) as http, ThreadPoolExecutor(32) as pool:
+    with httpx.Client(base_url=url, timeout=60) as http, ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: http.get("/api/v1/jobs").status_code, range(200)))
 
     assert answers == [200] * 200
@@ -63,7 +63,7 @@ def test_a_form_that_a_long_link_fills_is_shown(
     faces = ", ".join(f"{first}-{second}" for first, second in pairs)
     link = httpx.URL(f"{serve_web(web_settings).url}/new", params={"kind": "merge", "faces": faces})
 
-    answer = httpx.get(link, timeout=20)
+    answer = httpx.get(link, timeout=60)
 
     assert answer.status_code == 200
     assert "job:00000000000000c7/9800" in answer.text
@@ -86,7 +86,7 @@ def test_port_0_is_told_in_the_log(web_settings: WebSettings, tmp_path: Path) ->
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
             found = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
-        assert httpx.get(f"{found[0]}/healthz", timeout=20).status_code == 200
+        assert httpx.get(f"{found[0]}/healthz", timeout=60).status_code == 200
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -96,7 +96,7 @@ def test_the_process_that_forks_has_one_thread(web_settings: WebSettings, serve_
     with socket.create_server(("127.0.0.1", 0)) as silent:  # what looks at Redis waits for it
         redis_url = f"rediss://127.0.0.1:{silent.getsockname()[1]}/0"
         server = serve_web(web_settings.model_copy(update={"redis_url": redis_url}))
-        answer = httpx.get(f"{server.url}/healthz", timeout=20)
+        answer = httpx.get(f"{server.url}/healthz", timeout=60)
         forking = psutil.Process(server.process.pid)
         (serving,) = forking.children()
 
@@ -129,8 +129,8 @@ def test_an_upload_over_the_limit_is_answered_over_a_real_connection(
     headers = {"Content-Type": "application/octet-stream"}
     pieces = [b"\x00" * 1000] * 2000
 
-    whole = httpx.post(url, content=b"".join(pieces), headers=headers, timeout=20)
-    chunked = httpx.post(url, content=iter(pieces), headers=headers, timeout=20)
+    whole = httpx.post(url, content=b"".join(pieces), headers=headers, timeout=60)
+    chunked = httpx.post(url, content=iter(pieces), headers=headers, timeout=60)
 
     for answer in (whole, chunked):
         assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
@@ -149,9 +149,9 @@ def test_a_body_that_breaks_off_is_not_kept(web_settings: WebSettings, serve_web
             f"{server.url}/api/v1/jobs",
             content=half(),
             headers={"Content-Type": "application/json", "Content-Length": str(len(body))},
-            timeout=20,
+            timeout=60,
         )
 
-    assert httpx.get(f"{server.url}/api/v1/jobs", timeout=20).json()["items"] == []
+    assert httpx.get(f"{server.url}/api/v1/jobs", timeout=60).json()["items"] == []
     assert server.stop() == 0
     assert "Traceback" not in server.log

@@ -23,7 +23,9 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-net
 SHARD_IMAGES = 25
 MAX_UPLOAD_BYTES = 200_000
 
-expect.set_options(timeout=30_000)  # ms; answers of a busy computer have taken more than its own 5
+# More than the usual 5 s, which busy computers have taken; less than the 30 s after which a page
+# looks by itself, whether it was told or not.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from jobs.database import Database
 from jobs.sqlite import has_wal_reset_bug, sqlite_module
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("patient_writers")]
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 @pytest.fixture

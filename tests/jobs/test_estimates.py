@@ -59,8 +59,10 @@ def online(database):
     return online
 
 
-def seconds_of(moments):
-    return [(moment - datetime.now(UTC)).total_seconds() for moment in moments]
+@pytest.fixture
+def seconds_of(moment):
+    """How long after the estimate was made."""
+    return lambda times: [(each - moment).total_seconds() for each in times]
 
 
 def test_nothing_is_estimated_where_nothing_was_measured(submit, online, service):
@@ -74,36 +76,38 @@ def test_nothing_is_estimated_where_nothing_was_measured(submit, online, service
     assert service.get_job(job).estimate is None
 
 
-def test_a_job_ends_when_all_that_goes_before_it_has_been_run(submit, online, measure, service):
+def test_a_job_ends_when_all_that_goes_before_it_has_been_run(
+    submit, online, measure, service, seconds_of
+):
     online("w")
     measure(*[10.0] * 5)
     first, last = submit(count=50), submit(count=25)
 
     start, end = service.get_job(first).estimate.start, service.get_job(first).estimate.end
-    assert seconds_of(start) == pytest.approx([0, 2], abs=1)
+    assert seconds_of(start) == pytest.approx([0, 2])
     # two shards, and the assembly of twice as many images; at worst another shard before it
-    assert seconds_of(end) == pytest.approx([0.9 * 22, 1.2 * (22 + 10) + 2], abs=1)
+    assert seconds_of(end) == pytest.approx([0.9 * 22, 1.2 * (22 + 10) + 2])
     start, end = service.get_job(last).estimate.start, service.get_job(last).estimate.end
-    assert seconds_of(start) == pytest.approx([0.9 * 20, 1.2 * 20 + 2], abs=1)
-    assert seconds_of(end)[0] == pytest.approx(0.9 * 31, abs=1)
+    assert seconds_of(start) == pytest.approx([0.9 * 20, 1.2 * 20 + 2])
+    assert seconds_of(end)[0] == pytest.approx(0.9 * 31)
 
 
 def test_more_workers_are_faster_and_spread_speeds_widen_the_range(
-    submit, online, measure, service
+    submit, online, measure, service, seconds_of
 ):
     online("a", "b")
     measure(5.0, 10.0, 20.0)
     job = submit(count=100)  # two shards after another on each
     best, worst = seconds_of(service.get_job(job).estimate.end)
-    assert best == pytest.approx(0.9 * (2 * 6 + 4), abs=1)  # the first tenth of 5, 10, 20
-    assert worst == pytest.approx(1.2 * (2 * 18 + 4 + 18) + 2, abs=1)
+    assert best == pytest.approx(0.9 * (2 * 6 + 4))  # the first tenth of 5, 10, 20
+    assert worst == pytest.approx(1.2 * (2 * 18 + 4 + 18) + 2)
 
 
-def test_a_larger_shard_takes_longer_in_proportion(submit, online, measure, service):
+def test_a_larger_shard_takes_longer_in_proportion(submit, online, measure, service, seconds_of):
     online("w")
     measure(*[10.0] * 3)
     job = submit(steps=20)
-    assert seconds_of(service.get_job(job).estimate.end)[0] == pytest.approx(0.9 * 21, abs=1)
+    assert seconds_of(service.get_job(job).estimate.end)[0] == pytest.approx(0.9 * 21)
 
 
 def test_only_the_newest_timings_are_kept(measure, database):

@@ -71,10 +71,10 @@ class Web:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Web]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    web = Web(tmp_path_factory.mktemp("web"), migrated_file, port)
+def served(
+    tmp_path_factory: pytest.TempPathFactory, migrated_file: Path, free_port: Callable[[], int]
+) -> Iterator[Web]:
+    web = Web(tmp_path_factory.mktemp("web"), migrated_file, free_port())
     web.start()
     web.wait_ready()
     yield web

@@ -120,7 +120,9 @@ def test_what_was_sent_and_not_answered_says_to_whom(submit, reason, online, dat
     assert reason(job) == "It was sent to worker w, which has not answered yet."
 
 
-def test_setbacks_are_told_with_the_worker_and_the_time(submit, reason, online, report, database):
+def test_setbacks_are_told_with_the_worker_and_the_time(
+    submit, reason, online, report, database, moment
+):
     job = submit(count=50)
     online()
     report(f"{job}-0", 1, ReportStatus.RUNNING)
@@ -133,9 +135,8 @@ def test_setbacks_are_told_with_the_worker_and_the_time(submit, reason, online, 
     report(f"{job}-1", 1, ReportStatus.RUNNING)
     assert reason(job) is None
     report(f"{job}-1", 1, ReportStatus.RETURNED, seq=10)
-    until = datetime.now(UTC) + timedelta(seconds=8.4)
     with database.write() as session:
-        transitions.delay(session, f"{job}-1", until, 4, "z")
+        transitions.delay(session, f"{job}-1", moment + timedelta(seconds=8), 4, "z")
     assert reason(job) == "Shard 1 was handed back by worker z, and is sent again in 8 s."
 
 

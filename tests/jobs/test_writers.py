@@ -18,7 +18,7 @@ from jobs.requests import SampleJob, SampleParams
 from jobs.service import open_service
 from jobs.tables import Checkpoint, Job, Shard
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("patient_writers")]
 
 CLIENTS = 8
 

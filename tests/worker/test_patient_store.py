@@ -3,13 +3,13 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.errors import ArtifactFileNotFoundError, ArtifactStoreError
-from tests.system.patience import eventually
 from worker.engine.patient_store import SLOW_SECONDS, PatientStore, is_full_disk
 from worker.engine.saved_states import save_state
 from worker.engine.shard import InterruptedShard, ShardRun
@@ -23,12 +23,13 @@ class Scene:
         self.store = PatientStore(artifacts)
         self.events: list[Any] = []
         self.interrupt: Interrupt | None = None
+        self.when_said: dict[int, Callable[[], None]] = {}  # by the number of notices so far
         self.shard = ShardRun(
             worker="w-1",
             order=order,
             artifacts=self.store,
             settings=settings.model_copy(update={"report_seconds": 0.05}),
-            say=self.events.append,
+            say=self._hear,
             interrupt=lambda: self.interrupt,
         )
         self._spoiled = Path(artifacts.url) / "jobs"
@@ -39,8 +40,16 @@ class Scene:
     def heal(self) -> None:
         self._spoiled.unlink()
 
-    def notices(self) -> list[str | None]:
-        return [event.notice for event in self.events if isinstance(event, Working)]
+    def stop(self) -> None:
+        self.interrupt = Interrupt.STOP
+
+    def notices(self) -> list[str]:
+        working = [event for event in self.events if isinstance(event, Working)]
+        return [event.notice for event in working if event.notice is not None]
+
+    def _hear(self, event: Any) -> None:
+        self.events.append(event)
+        self.when_said.pop(len(self.notices()), lambda: None)()
 
 
 @pytest.fixture
@@ -56,18 +65,14 @@ def after(seconds: float, act: Any) -> threading.Timer:
 
 def test_what_is_refused_is_asked_again_until_it_is_served(scene: Scene) -> None:
     scene.spoil()
+    scene.when_said = {4: scene.heal}
 
-    def heal_when_it_is_said() -> None:
-        eventually(lambda: len([said for said in scene.notices() if said]) > 3)
-        scene.heal()
-
-    healing = after(0, heal_when_it_is_said)
     with scene.store.serving(scene.shard):
         scene.store.write_bytes("jobs/a/file", b"content")
 
-    healing.join()
     assert scene.store.read_bytes("jobs/a/file") == b"content"
-    (said,) = {each for each in scene.notices() if each}  # so often that it is not taken for hung
+    assert len(scene.notices()) > 3  # it is not taken for hung
+    (said,) = set(scene.notices())
     assert said.startswith("Worker w-1 waits for the artifact store: cannot write jobs/a/file")
     assert said.endswith("it tries again.")
     assert scene.shard.notice is None
@@ -75,17 +80,12 @@ def test_what_is_refused_is_asked_again_until_it_is_served(scene: Scene) -> None
 
 def test_who_waits_obeys(scene: Scene) -> None:
     scene.spoil()
+    scene.when_said = {1: scene.stop}
 
-    def stop() -> None:
-        scene.interrupt = Interrupt.STOP
-
-    timer = after(0.3, stop)
-    began = time.monotonic()
     with scene.store.serving(scene.shard), pytest.raises(InterruptedShard):
         scene.store.write_bytes("jobs/a/file", b"content")
 
-    timer.join()
-    assert time.monotonic() - began < 20  # nobody heals it
+    assert len(scene.notices()) == 1  # it neither said nor asked anything more
 
 
 def test_a_store_that_hangs_is_spoken_of_and_left_when_asked(
@@ -95,24 +95,20 @@ def test_a_store_that_hangs_is_spoken_of_and_left_when_asked(
     pipe = Path(scene.store.url) / "jobs" / "hangs"
     pipe.parent.mkdir()
     os.mkfifo(pipe)  # who reads it waits until somebody writes
+    scene.when_said = {1: scene.stop}
 
-    def stop() -> None:
-        scene.interrupt = Interrupt.STOP
-
-    timer = after(0.8, stop)
     with scene.store.serving(scene.shard), pytest.raises(InterruptedShard):
         scene.store.read_bytes("jobs/hangs")
 
-    timer.join()
     pipe.open("wb").close()
-    assert scene.notices()[-1] == "Worker w-1 waits for an answer of the artifact store."
+    assert scene.notices() == ["Worker w-1 waits for an answer of the artifact store."]
 
 
 def test_what_is_said_for_good_is_passed_on_at_once(scene: Scene) -> None:
     with scene.store.serving(scene.shard), pytest.raises(ArtifactFileNotFoundError):
         scene.store.read_bytes("jobs/a/file")
 
-    assert not any(scene.notices())
+    assert scene.notices() == []
 
 
 def test_who_is_hasty_or_serves_nobody_is_refused_at_once(scene: Scene) -> None:

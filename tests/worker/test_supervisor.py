@@ -75,10 +75,10 @@ def test_an_engine_that_closes_its_pipe_and_stays_is_ended_and_replaced(start, m
     monkeypatch.setattr(engine_process, "EXIT_SECONDS", 0.3)
     monkeypatch.setattr(supervisor, "RESTART_PAUSES", (0.0,))
     dumb = start([sys.executable, "-c", DUMB])
-    first = psutil.Process(eventually(lambda: dumb.engine_pid))
+    first = eventually(lambda: dumb.engine_pid)
 
-    eventually(lambda: not first.is_running())
-    eventually(lambda: dumb.engine_pid not in (None, first.pid))
+    eventually(lambda: not psutil.pid_exists(first))
+    eventually(lambda: dumb.engine_pid not in (None, first))
 
 
 def test_a_shard_that_finds_the_engine_dead_waits_for_the_next_one(
